@@ -1,0 +1,1 @@
+"""Benthoscope's core: images in, an explored run out. Never imports the dashboard or its libraries."""

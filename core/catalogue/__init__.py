@@ -1,0 +1,1 @@
+"""The catalogue: images, their metadata, regions, annotations, concepts, selections and runs, in one SQL database."""

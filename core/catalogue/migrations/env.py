@@ -1,0 +1,15 @@
+"""Alembic's entry point: runs migrations on the connection that `core.catalogue.database` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from core.catalogue.schema import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite alters tables by copying them
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""Embedders: networks that turn regions of images into vectors, and the store that keeps them."""

@@ -1,0 +1,115 @@
+"""From settings to a ready embedder: open the network, take its head off, fit the weights, fold, move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.artefacts import canonical_json, digest
+from core.device import choose_device, choose_precision
+from core.embed.anatomy import Anatomy, Pool
+from core.embed.embedder import Embedder, Normalise
+from core.embed.folding import FoldablePair, fold, foldable_pairs
+from core.embed.geometry import geometry_for
+from core.embed.prepare import PREPARATION_VERSION
+from core.embed.torchvision_embedders import build_network, normalisation
+from core.embed.weights import fit_weights, hub_weights, read_weights, weights_digest
+from core.errors import SettingsError
+from core.settings import EmbedSettings
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A network with its weights, its batch norms not folded yet."""
+
+    anatomy: Anatomy
+    unfolded: list[FoldablePair]
+    dimension: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+def load_embedder(settings: EmbedSettings) -> Embedder:
+    """The embedder that `settings` describe, on its device, ready to use.
+
+    Raises:
+        SettingsError: the embedder or the device does not exist, or the input is too small for the network.
+        ModelError: the weights are missing, do not fit, cannot be fetched, or would need unsafe loading.
+    """
+    device = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    weights = None if settings.weights is None else Path(settings.weights)
+    opened = _open_demo(settings, weights) if settings.embedder == "demo" else _open_torchvision(settings, weights)
+    anatomy = opened.anatomy
+    key = digest(
+        canonical_json(
+            {
+                "embedder": settings.embedder,
+                "weights": weights_digest(anatomy),
+                "mean": opened.mean,
+                "deviation": opened.deviation,
+                "short_side": settings.short_side,
+                "max_aspect": settings.max_aspect,
+                "square": anatomy.square,
+                "multiple": anatomy.multiple,
+                "preparation": PREPARATION_VERSION,
+                "precision": precision,
+            }
+        )
+    )
+    fold(anatomy.body, opened.unfolded)
+    normaliser = Normalise(opened.mean, opened.deviation)
+    for part in (normaliser, anatomy.body, anatomy.ending, anatomy.as_map):
+        part.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    return Embedder(
+        name=settings.embedder,
+        key=key,
+        dimension=opened.dimension,
+        pooled=anatomy.pooled,
+        square=anatomy.square,
+        multiple=anatomy.multiple,
+        settings=settings,
+        device=device,
+        precision=precision,
+        normaliser=normaliser,
+        body=anatomy.body,
+        ending=anatomy.ending,
+        as_map=anatomy.as_map,
+    )
+
+
+def _open_torchvision(settings: EmbedSettings, weights: Path | None) -> _Opened:
+    name = settings.embedder
+    network, anatomy = build_network(name, settings.short_side)
+    pairs, dimension = _survey(anatomy, settings)
+    tensors = hub_weights(name) if weights is None else read_weights(weights)
+    source = f"the weights of {name}" if weights is None else f"{weights.name} for {name}"
+    unfolded = fit_weights(network, anatomy, pairs, tensors, source=source)
+    return _Opened(anatomy, unfolded, dimension, *normalisation(name))
+
+
+def _open_demo(settings: EmbedSettings, weights: Path | None) -> _Opened:
+    from core.demo.network import MEAN, STD, load_demo_network
+
+    anatomy = Anatomy(load_demo_network(weights).eval().get_submodule("features"), Pool())
+    pairs, dimension = _survey(anatomy, settings)
+    return _Opened(anatomy, pairs, dimension, tuple(MEAN), tuple(STD))
+
+
+def _survey(anatomy: Anatomy, settings: EmbedSettings) -> tuple[list[FoldablePair], int]:
+    """The batch norms that can be folded and the length of an embedding, from one pass over a blank picture."""
+    height, width = geometry_for(1, 1, None, settings, square=anatomy.square, multiple=anatomy.multiple).shape
+    if not anatomy.square:  # a network that takes 224 pixels takes more
+        height, width = min(height, 224), min(width, 224)
+    blank = torch.zeros(1, 3, height, width)
+    try:
+        pairs = foldable_pairs(anatomy.body, blank)
+        with torch.no_grad():
+            dimension = anatomy.ending(anatomy.body(blank)).shape[1]
+    except RuntimeError as error:  # a kernel larger than what is left of the picture
+        raise SettingsError(
+            f"{settings.embedder} cannot work on an input of {settings.short_side} pixels; choose a larger short_side"
+        ) from error
+    return pairs, dimension

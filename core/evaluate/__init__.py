@@ -1,0 +1,1 @@
+"""Figures of merit, each with an interval that knows which images belong together."""

@@ -1,0 +1,1 @@
+"""The collection compared with itself once: the neighbour graph, search, near-duplicates."""

@@ -1,0 +1,388 @@
+"""The pipeline: orders the stages, keeps what they leave, goes on after a stop. The only module that knows them all.
+
+The contract:
+- each stage's result is kept under a key of its inputs, settings and version, so only what depends on a change is
+  computed again, and a killed run goes on where it was;
+- the same plan (settings, regions, network) is the same run: asked for twice, it is shown, not made twice;
+- a written run never changes.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from core.artefacts import array_digest, canonical_json, digest
+from core.catalogue.regions import box_of, concept_descendants, dataset_ids, ensure_regions, region_table
+from core.errors import Cancelled, CoreError, WorkspaceError
+from core.progress import Progress
+from core.results import RunOutcome, write_results
+from core.runs import RunInfo
+from core.settings import RunSettings
+from core.stages import (
+    DETECTOR_VERSION,
+    REFERENCE_COLUMNS,
+    VERSIONS,
+    Embeddings,
+    GraphColumns,
+    Projection,
+    Regions,
+    Scores,
+    check_embedded,
+    detect_regions,
+    resolve_regions,
+    results_table,
+    score_regions,
+    unscored,
+)
+
+if TYPE_CHECKING:
+    from core.embed.embedder import Embedder
+    from core.embed.loop import RegionJob
+    from core.embed.store import EmbeddingStore
+    from core.ood.halves import Detected
+    from core.workspace import Workspace
+
+T = TypeVar("T")
+ProgressFor = Callable[[str, str], Progress]
+"""``progress_for(stage, unit)`` gives the progress callee of one stage."""
+
+_UNITS: Mapping[str, str] = {"embeddings": "regions", "neighbours": "blocks"}
+
+
+def execute(
+    workspace: Workspace,
+    settings: RunSettings,
+    *,
+    name: str | None,
+    actor: str,
+    workers: int,
+    progress_for: ProgressFor,
+    again: bool = False,
+) -> RunOutcome:
+    """Make a run, or go on with it, or show the one that is there.
+
+    Args:
+        name: Shown to people; the datasets' names if ``None``.
+        workers: Threads that read images.
+        again: Make a new run even when the same one exists.
+
+    Raises:
+        CoreError: something in the settings or the data does not allow it; the run is noted as failed.
+        Cancelled: stopped on request; finished work is kept.
+    """
+    from core.embed.load import load_embedder
+    from core.neighbours.graph import largest_k
+    from core.ood.knn import choose_k
+
+    datasets = dataset_ids(workspace.database, settings.datasets)
+    ensure_regions(workspace.database, datasets, settings.regions)
+    table = region_table(workspace.database, datasets, settings.regions)
+    if table.empty:
+        raise WorkspaceError(_nothing(settings))
+    regions = resolve_regions(table, settings, concept_descendants(workspace.database, datasets))
+    largest = largest_k(regions.groups, regions.reference)
+    if largest and settings.ood.k:
+        choose_k(settings.ood.k, largest)  # a k that cannot be is refused before the long work
+    settings = _with_detectors(settings, regions)
+    embedder = load_embedder(settings.embed)
+    plan = _Plan(settings, _regions_key(regions), embedder.key)
+    found = None if again else workspace.journal.find(plan.key)
+    if found is not None and found.state == "done":
+        manifest = workspace.open_run(found.id).manifest
+        return RunOutcome(found, True, manifest["counts"], manifest["flag"], manifest["k"])
+    if found is None:
+        found = workspace.journal.start(name or ", ".join(settings.datasets), plan.key, settings, actor)
+    else:
+        workspace.journal.resume(found.id)
+    try:
+        return _Run(workspace, plan, found, regions, embedder, workers, progress_for).run()
+    except (Cancelled, KeyboardInterrupt):
+        workspace.journal.fail(found.id, "cancelled", "stopped; run again with the same words to go on")
+        raise
+    except CoreError as error:
+        workspace.journal.fail(found.id, "failed", str(error))
+        raise
+
+
+def _with_detectors(settings: RunSettings, regions: Regions) -> RunSettings:
+    """The settings with the detectors' own names, once what can be refused before the long work was."""
+    if not settings.ood.detectors:
+        return settings
+    from core.ood.halves import half_of_groups
+    from core.ood.registry import detectors_named
+
+    named = detectors_named(settings.ood.detectors)
+    half_of_groups(regions.groups[regions.reference])
+    return settings.with_(ood=replace(settings.ood, detectors=tuple(detector.name for detector in named)))
+
+
+def _nothing(settings: RunSettings) -> str:
+    names = ", ".join(settings.datasets)
+    if settings.regions.kind == "boxes":
+        return f"no image of {names} has an annotated box; use --regions image or tiles:2x3"
+    return f"{names} has no usable image; look at the import's report, or name the images' folder with --images"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    settings: RunSettings
+    regions_key: str
+    embedder_key: str
+
+    @property
+    def key(self) -> str:
+        settings = self.settings.to_json()
+        settings["embed"].pop("weights")  # a file's place says nothing; its content is in the embedder's key
+        versions = dict(VERSIONS)
+        if settings["ood"]["detectors"]:
+            versions["detectors"] = DETECTOR_VERSION
+        else:
+            settings["ood"].pop("detectors")
+        return digest(canonical_json([settings, self.regions_key, self.embedder_key, versions]))
+
+
+def _regions_key(regions: Regions) -> str:
+    """A key of everything in the table, wherever the workspace and the images happen to be."""
+    buffer = io.BytesIO()
+    regions.table.to_parquet(buffer, index=False, compression=None)
+    masks = [array_digest(array) for array in (regions.reference, regions.target, regions.groups)]
+    return digest("regions", str(VERSIONS["regions"]), buffer.getvalue(), *masks)
+
+
+class _Run:
+    """One execution: keys, artefacts and progress of its stages."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        plan: _Plan,
+        info: RunInfo,
+        regions: Regions,
+        embedder: Embedder,
+        workers: int,
+        progress_for: ProgressFor,
+    ) -> None:
+        self.workspace, self.plan, self.info = workspace, plan, info
+        self.regions, self.embedder, self.workers = regions, embedder, workers
+        self.settings = plan.settings
+        self.progress_for = progress_for
+        self.keys: dict[str, str] = {"regions": plan.regions_key}
+        self.timings: dict[str, float] = {}
+        self.position = 0
+        self.largest_k = 0
+
+    def run(self) -> RunOutcome:
+        """All stages in their order."""
+        from core.space.clusters import Clusters
+
+        self.workspace.artefacts.save("regions", self.keys["regions"], self.regions)
+        embeddings = self._embeddings()
+        check_embedded(embeddings)
+        scores = self._scores(embeddings, self._graphs(embeddings))
+        detected = self._detected(embeddings)
+        projection = self._stage("projection", Projection, self._projection_inputs, lambda p: self._project(embeddings))
+        clusters = self._stage("clusters", Clusters, self._cluster_inputs, lambda p: self._cluster(projection))
+        table = results_table(self.regions, embeddings, scores, projection.xy, clusters, detected)
+        return write_results(
+            self.workspace,
+            self.info.id,
+            table,
+            settings=self.settings,
+            key=self.plan.key,
+            artefacts=self.keys,
+            embedder=self.embedder,
+            scores=scores,
+            lacking=self.regions.lacking,
+            failures=embeddings.failures,
+            timings=self.timings,
+            detectors={found.name: found.facts for found in detected},
+        )
+
+    # --- one stage ----------------------------------------------------------------------------------------------------
+
+    def _reporter(self, stage: str) -> Progress:
+        self.position += 1
+        shown = self.progress_for(stage, _UNITS.get(stage, ""))
+        return self.workspace.journal.reporter(self.info.id, stage, self.position, shown)
+
+    def _stage(
+        self,
+        stage: str,
+        kind: type[T],
+        inputs: Callable[[], tuple[dict[str, str], dict[str, Any]]],
+        compute: Callable[[Progress], T],
+    ) -> T:
+        """The stage's artefact, from the store or computed now."""
+        began = time.monotonic()
+        key = self.workspace.artefacts.key(stage, VERSIONS[stage], *inputs())
+        self.keys[stage] = key
+        report = self._reporter(stage)
+        if not self.workspace.artefacts.has(stage, key):
+            report(0, 1)
+            self.workspace.artefacts.save(stage, key, compute(report))
+            report(1, 1)
+        self.timings[stage] = time.monotonic() - began
+        return self.workspace.artefacts.load(stage, key, kind)
+
+    # --- embeddings ---------------------------------------------------------------------------------------------------
+
+    def _embeddings(self) -> Embeddings:
+        from core.embed.loop import embed_regions
+        from core.embed.store import EmbeddingStore
+
+        began = time.monotonic()
+        inputs = {"regions": self.keys["regions"], "embedder": self.embedder.key}
+        key = self.workspace.artefacts.key("embeddings", VERSIONS["embeddings"], inputs, {})
+        self.keys["embeddings"] = key
+        report = self._reporter("embeddings")
+        if not self.workspace.artefacts.has("embeddings", key):
+            jobs = self._jobs()
+            keys = [job.key for job in jobs]
+            folder = self.workspace.root / "embeddings"
+            with EmbeddingStore(folder, self.embedder.key, self.embedder.dimension) as store:
+                outcome = embed_regions(
+                    jobs,
+                    self.embedder,
+                    on_batch=lambda batch: store.append([keys[i] for i in batch.indices], batch.vectors),
+                    stored=set(keys) - set(store.missing(keys)),
+                    workers=self.workers,
+                    progress=report,
+                )
+                artefact = self._gather(store, keys, {failure.index: failure.reason for failure in outcome.failures})
+            self.workspace.artefacts.save("embeddings", key, artefact)
+        self.timings["embeddings"] = time.monotonic() - began
+        return self.workspace.artefacts.load("embeddings", key, Embeddings)
+
+    def _jobs(self) -> list[RegionJob]:
+        """One job a region, in the table's order."""
+        from core.embed.loop import RegionJob
+        from core.embed.store import region_key
+
+        roots = {dataset.name: dataset.root for dataset in self.workspace.datasets()}
+        table = self.regions.table
+        columns = [table[name].tolist() for name in ("dataset", "path", "content_hash", "width", "height", "region")]
+        jobs = []
+        for dataset, path, content_hash, width, height, region in zip(*columns, strict=True):
+            box = None if region == "image" else box_of(region)
+            jobs.append(RegionJob(region_key(content_hash, box), roots[dataset] / path, width, height, box))
+        return jobs
+
+    def _gather(self, store: EmbeddingStore, keys: list[str], failures: Mapping[int, str]) -> Embeddings:
+        lacking = set(store.missing(keys))
+        rows = np.array([row for row, key in enumerate(keys) if key not in lacking], dtype=np.int64)
+        ids = self.regions.table["region_id"].to_numpy()
+        failed = [[int(ids[row]), failures[row]] for row, key in enumerate(keys) if key in lacking]
+        return Embeddings(store.read([keys[row] for row in rows]), rows, failed)
+
+    # --- graphs and scores --------------------------------------------------------------------------------------------
+
+    def _graphs(self, embeddings: Embeddings) -> GraphColumns | None:
+        """Both neighbour graphs, in one pass where neither is kept; the reference graph, if there can be one."""
+        from core.neighbours.graph import largest_k, reference_graph, similarity_graphs
+
+        began = time.monotonic()
+        store = self.workspace.artefacts
+        rows = embeddings.rows
+        reference, groups = self.regions.reference[rows], self.regions.groups[rows]
+        self.largest_k = largest_k(groups, reference)
+        wanted = min(self.largest_k, max(REFERENCE_COLUMNS, self.settings.ood.k or 0))
+        inputs = {"embeddings": self.keys["embeddings"]}
+        columns = min(self.settings.neighbours, len(rows))
+        whole = store.key("graph_all", VERSIONS["graph_all"], inputs, {"columns": columns})
+        masks = {"reference": array_digest(reference), "groups": array_digest(groups)}
+        known = store.key("graph_reference", VERSIONS["graph_reference"], inputs | masks, {"columns": wanted})
+        self.keys |= {"graph_all": whole, "graph_reference": known}
+        report = self._reporter("neighbours")
+        device = self.embedder.device
+        if not store.has("graph_all", whole):
+            graphs = similarity_graphs(
+                embeddings.vectors,
+                reference=reference,
+                groups=groups,
+                k_all=columns,
+                k_reference=wanted,
+                device=device,
+                progress=report,
+            )
+            store.save("graph_all", whole, GraphColumns(graphs.all.indices, graphs.all.distances))
+            store.save("graph_reference", known, GraphColumns(graphs.reference.indices, graphs.reference.distances))
+        elif not store.has("graph_reference", known):
+            graph = reference_graph(
+                embeddings.vectors, reference=reference, groups=groups, k=wanted, device=device, progress=report
+            )
+            store.save("graph_reference", known, GraphColumns(graph.indices, graph.distances))
+        self.timings["neighbours"] = time.monotonic() - began
+        return store.load("graph_reference", known, GraphColumns) if wanted else None
+
+    def _scores(self, embeddings: Embeddings, graph: GraphColumns | None) -> Scores:
+        from core.ood.knn import choose_k
+
+        if graph is None:
+            self.keys["scores"] = self.keys["graph_reference"]
+            return unscored(len(embeddings.rows), self.settings.ood.alpha, self._why_unscored(embeddings))
+        k = choose_k(self.settings.ood.k, self.largest_k)
+        inputs = {"graph_reference": self.keys["graph_reference"], "regions": self.keys["regions"]}
+        return self._stage(
+            "scores",
+            Scores,
+            lambda: (inputs, {"k": k, "alpha": self.settings.ood.alpha}),
+            lambda p: score_regions(graph, self.regions, embeddings.rows, k, self.settings.ood.alpha),
+        )
+
+    def _detected(self, embeddings: Embeddings) -> list[Detected]:
+        """What the detectors beside kNN say, each an artefact of its own."""
+        names = self.settings.ood.detectors
+        if not names:
+            return []
+        from core.ood.halves import Detected
+
+        began = time.monotonic()
+        store, alpha = self.workspace.artefacts, self.settings.ood.alpha
+        inputs = {"embeddings": self.keys["embeddings"], "regions": self.keys["regions"]}
+        report = self._reporter("detectors")
+        found = []
+        for done, name in enumerate(names):
+            report(done, len(names))
+            stage = f"detector_{name}"
+            self.keys[stage] = store.key(stage, DETECTOR_VERSION, inputs, {"alpha": alpha})
+            if not store.has(stage, self.keys[stage]):
+                store.save(stage, self.keys[stage], detect_regions(name, embeddings, self.regions, alpha))
+            found.append(store.load(stage, self.keys[stage], Detected))
+        report(len(names), len(names))
+        self.timings["detectors"] = time.monotonic() - began
+        return found
+
+    def _why_unscored(self, embeddings: Embeddings) -> str:
+        if len(embeddings.rows) == 1:
+            return "nothing is scored: there is only one region, so there is nothing to compare it with"
+        return (
+            "nothing is scored: the whole reference is one group, so none of it can be compared with another group; "
+            "name smaller groups at import (--group, --group-pattern) or choose a wider reference"
+        )
+
+    # --- map and clusters ---------------------------------------------------------------------------------------------
+
+    def _projection_inputs(self) -> tuple[dict[str, str], dict[str, Any]]:
+        inputs = {"graph_all": self.keys["graph_all"], "embeddings": self.keys["embeddings"]}
+        return inputs, asdict(self.settings.projection)
+
+    def _project(self, embeddings: Embeddings) -> Projection:
+        from core.neighbours.graph import Graph
+        from core.space.projection import project
+
+        graph = self.workspace.artefacts.load("graph_all", self.keys["graph_all"], Graph)
+        return Projection(project(graph, embeddings.vectors, self.settings.projection))
+
+    def _cluster_inputs(self) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"projection": self.keys["projection"]}, asdict(self.settings.clusters)
+
+    def _cluster(self, projection: Projection) -> Any:
+        from core.space.clusters import cluster
+
+        return cluster(projection.xy, self.settings.clusters)

@@ -1,0 +1,51 @@
+"""What pages compute once a run and share with every visitor.
+
+The contract: keyed by the run's content key and plain options; the run itself is never hashed (large arrays would be
+hashed by a sample); what is returned is shared and not changed by anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import summaries
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from core.runs import Run
+    from dashboard.state import View
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _images(run_key: str, _run: Run) -> pd.DataFrame:
+    return summaries.images(_run.table)
+
+
+def images(run: Run) -> pd.DataFrame:
+    """`summaries.images` of a run."""
+    return _images(run.key, run)
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def _summary(name: str, run_key: str, options: tuple[Any, ...], _make: Callable[[], Any]) -> Any:
+    return _make()
+
+
+def summary(run: Run, make: Callable[..., Any], *options: Any) -> Any:
+    """``make(images, *options)``, made once for these options (plain values)."""
+    return _summary(make.__name__, run.key, options, lambda: make(images(run), *options))
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _figure(name: str, run_key: str, mode: str, options: tuple[Any, ...], _make: Callable[[], go.Figure]) -> go.Figure:
+    return _make()
+
+
+def figure(view: View, name: str, options: tuple[Any, ...], make: Callable[[], go.Figure]) -> go.Figure:
+    """A figure, made once a run, display mode and options (plain values); ``name`` is unique to what it shows."""
+    return _figure(name, view.run.key, view.theme.mode, options, make)

@@ -1,0 +1,298 @@
+// One picture at full resolution: zoom, pan, boxes, layers, and keys for its neighbours.
+
+import { clamp, element, mounted, recall, remember, typing } from "./dom.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const kept = new WeakMap();
+
+export default function mount(component) {
+  return mounted(kept, component, (place) => new Viewer(place));
+}
+
+class Viewer {
+  constructor(place) {
+    const button = (label, title, action) =>
+      element("button", { type: "button", title, "aria-label": title, onclick: action }, label);
+    this.previous = button("‹", "Previous picture (left arrow)", () => this.move(-1));
+    this.next = button("›", "Next picture (right arrow)", () => this.move(1));
+    this.where = element("span", { class: "where" });
+    this.scale = element("span", { class: "scale" });
+    this.boxes = element("input", { type: "checkbox", onchange: (event) => this.showBoxes(event.target.checked) });
+    this.boxes.checked = recall("boxes") !== "off";
+    this.boxesLabel = element("label", {}, this.boxes, "Boxes");
+    this.opacity = element("input", {
+      type: "range", min: 0, max: 100, value: recall("opacity") ?? 60, "aria-label": "Opacity of the map",
+      title: "Opacity of the map", oninput: (event) => this.setOpacity(Number(event.target.value)),
+    });
+    this.opacityLabel = element("label", {}, "Opacity", this.opacity);
+    this.choice = element("select", { title: "Lay a map over the picture (w)", onchange: () => this.showLayer(this.choice.value) });
+    this.choiceLabel = element("label", {}, "Why", this.choice);
+    this.bar = element("div", { class: "bar" },
+      this.previous, this.next, this.where, element("span", { class: "fill" }), this.choiceLabel, this.opacityLabel, this.boxesLabel,
+      button("−", "Zoom out (minus)", () => this.zoomBy(1 / 1.4)),
+      this.scale,
+      button("+", "Zoom in (plus)", () => this.zoomBy(1.4)),
+      button("Fit", "Whole picture (0)", () => this.fit()),
+      button("1:1", "One picture pixel a screen pixel (1)", () => this.actual()));
+    this.image = element("img", { class: "picture", draggable: "false", alt: "" });
+    this.layer = element("canvas", { class: "layer", "aria-hidden": "true" });
+    this.drawing = document.createElementNS(SVG, "svg");
+    this.drawing.setAttribute("class", "drawing");
+    this.drawing.setAttribute("aria-hidden", "true");
+    this.sheet = element("div", { class: "sheet" }, this.image, this.layer, this.drawing);
+    this.note = element("p", { class: "note", role: "status" });
+    this.stage = element("div", { class: "stage", tabindex: "0", role: "group" }, this.sheet, this.note);
+    this.legend = element("p", { class: "legend", role: "status" });
+    this.root = element("div", { class: "viewer" }, this.stage, this.bar, this.legend);
+    place.append(this.root);
+
+    this.view = { x: 0, y: 0, zoom: 1 };
+    this.fitted = true;
+    this.stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.stage.addEventListener("pointerdown", (event) => this.grab(event));
+    this.stage.addEventListener("dblclick", (event) => this.toggleZoom(event));
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("keydown", this.onKey, true);
+    this.observer = new ResizeObserver(() => (this.fitted ? this.fit() : this.apply()));
+    this.observer.observe(this.stage);
+  }
+
+  update(component) {
+    this.component = component;
+    const { data } = component;
+    const other = this.data?.image !== data.image;
+    this.data = data;
+    this.busy = false;
+    this.stage.setAttribute("aria-label", data.label);
+    this.image.alt = data.label;
+    this.where.textContent = data.where;
+    this.previous.disabled = !data.previous;
+    this.next.disabled = !data.next;
+    this.boxesLabel.hidden = data.boxes.length === 0;
+    this.stage.style.aspectRatio = String(clamp(data.width / data.height, 1.25, 2.4));
+    this.sheet.style.width = `${data.width}px`;
+    this.sheet.style.height = `${data.height}px`;
+    if (other) this.load(data);
+    this.offer(data.layers);
+    this.setOpacity(Number(this.opacity.value));
+    this.draw();
+    if (other) this.fit();
+  }
+
+  load(data) {
+    // The thumbnail stands in until the picture itself is decoded.
+    this.note.textContent = "";
+    this.image.src = data.preview;
+    const full = new Image();
+    full.src = data.source;
+    full.decode().then(
+      () => {
+        if (this.data === data || this.data.image === data.image) this.image.src = data.source;
+        for (const address of this.data.ahead) new Image().src = address;
+      },
+      () => {
+        if (this.data.image === data.image) this.note.textContent = "The full picture cannot be shown; this is its thumbnail.";
+      },
+    );
+  }
+
+  draw() {
+    const { data } = this;
+    this.drawing.setAttribute("viewBox", `0 0 ${data.width} ${data.height}`);
+    this.drawing.replaceChildren();
+    for (const box of data.boxes) {
+      const mark = document.createElementNS(SVG, box.points ? "polygon" : "rect");
+      if (box.points) mark.setAttribute("points", box.points.map((point) => point.join(",")).join(" "));
+      else for (const [name, value] of Object.entries({ x: box.x, y: box.y, width: box.w, height: box.h })) mark.setAttribute(name, value);
+      mark.setAttribute("class", box.kind);
+      const title = document.createElementNS(SVG, "title");
+      title.textContent = box.label;
+      mark.append(title);
+      this.drawing.append(mark);
+      if (box.label && box.kind === "annotation") {
+        const name = document.createElementNS(SVG, "text");
+        name.setAttribute("x", box.x);
+        name.setAttribute("y", box.y);
+        name.textContent = box.label;
+        this.drawing.append(name);
+      }
+    }
+    this.showBoxes(this.boxes.checked);
+    this.apply();
+  }
+
+  showBoxes(shown) {
+    remember("boxes", shown ? "on" : "off");
+    this.drawing.style.display = shown ? "" : "none";
+  }
+
+  setOpacity(percent) {
+    remember("opacity", percent);
+    this.layer.style.opacity = percent / 100;
+  }
+
+  // Layers. None is fetched before it is chosen; the choice stays while going from picture to picture.
+  offer(layers) {
+    const chosen = layers.some((layer) => layer.name === this.chosen) ? this.chosen : "";
+    this.choiceLabel.hidden = layers.length === 0;
+    this.choice.replaceChildren(
+      element("option", { value: "" }, "off"),
+      ...layers.map((layer) => element("option", { value: layer.name }, layer.name)),
+    );
+    this.showLayer(chosen, false);
+  }
+
+  async showLayer(name, asked = true) {
+    if (asked) this.chosen = name;
+    this.choice.value = name;
+    this.opacityLabel.hidden = name === "";
+    const url = this.data.layers.find((layer) => layer.name === name)?.url ?? "";
+    if (url === this.layerUrl) return;
+    this.layerUrl = url;
+    this.fetching?.abort();
+    this.layer.width = this.layer.height = 1; // clears it
+    this.legend.className = "legend";
+    this.legend.textContent = url ? "The map is on its way …" : "";
+    if (!url) return;
+    this.fetching = new AbortController();
+    const { signal } = this.fetching;
+    try {
+      const answer = await fetch(url, { signal });
+      const legend = answer.ok ? decodeURIComponent(answer.headers.get("Benthoscope-Legend") ?? "") : await answer.text();
+      const map = answer.ok ? await createImageBitmap(await answer.blob()) : null;
+      if (signal.aborted) return;
+      this.explain(legend, map);
+    } catch {
+      if (!signal.aborted) this.explain("The map did not come; choose it again to try once more.", null);
+    }
+  }
+
+  nextLayer() {
+    const names = ["", ...this.data.layers.map((layer) => layer.name)];
+    this.showLayer(names[(names.indexOf(this.choice.value) + 1) % names.length]);
+  }
+
+  explain(legend, map) {
+    this.legend.textContent = legend;
+    if (!map) {
+      this.layerUrl = null; // so that choosing it again, or another one, starts anew
+      return;
+    }
+    this.legend.className = "legend scaled";
+    this.layer.width = map.width;
+    this.layer.height = map.height;
+    this.layer.getContext("2d").drawImage(map, 0, 0);
+    map.close();
+  }
+
+  // Geometry. The sheet has the picture's own pixels; `zoom` is screen pixels a picture pixel.
+  smallest() {
+    const { clientWidth, clientHeight } = this.stage;
+    return Math.min(clientWidth / this.data.width, clientHeight / this.data.height);
+  }
+
+  fit() {
+    if (!this.data || this.stage.clientWidth === 0) return;
+    const zoom = this.smallest();
+    this.fitted = true;
+    this.view = {
+      zoom,
+      x: (this.stage.clientWidth - this.data.width * zoom) / 2,
+      y: (this.stage.clientHeight - this.data.height * zoom) / 2,
+    };
+    this.apply();
+  }
+
+  actual() {
+    this.zoomTo(1 / (devicePixelRatio || 1));
+  }
+
+  zoomBy(factor, x, y) {
+    this.zoomTo(this.view.zoom * factor, x, y);
+  }
+
+  zoomTo(zoom, x = this.stage.clientWidth / 2, y = this.stage.clientHeight / 2) {
+    const fitting = this.smallest();
+    const next = clamp(zoom, Math.min(fitting, 1 / (devicePixelRatio || 1)), 16);
+    if (Math.abs(next - fitting) < 0.001 * fitting) {
+      this.fit();
+      return;
+    }
+    const factor = next / this.view.zoom;
+    this.view = { zoom: next, x: x - (x - this.view.x) * factor, y: y - (y - this.view.y) * factor };
+    this.fitted = false;
+    this.apply();
+  }
+
+  toggleZoom(event) {
+    const bounds = this.stage.getBoundingClientRect();
+    if (this.fitted) this.zoomTo(Math.max(1, this.view.zoom * 3), event.clientX - bounds.left, event.clientY - bounds.top);
+    else this.fit();
+  }
+
+  apply() {
+    if (!this.data || this.stage.clientWidth === 0) return;
+    const { clientWidth, clientHeight } = this.stage;
+    const { view } = this;
+    const width = this.data.width * view.zoom;
+    const height = this.data.height * view.zoom;
+    view.x = width <= clientWidth ? (clientWidth - width) / 2 : clamp(view.x, clientWidth - width, 0);
+    view.y = height <= clientHeight ? (clientHeight - height) / 2 : clamp(view.y, clientHeight - height, 0);
+    this.sheet.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.zoom})`;
+    this.sheet.style.setProperty("--unit", String(1 / view.zoom));
+    this.image.style.imageRendering = view.zoom > 4 ? "pixelated" : "auto";
+    this.scale.textContent = `${Math.round(view.zoom * (devicePixelRatio || 1) * 100)} %`;
+    this.stage.classList.toggle("pannable", !this.fitted);
+  }
+
+  wheel(event) {
+    event.preventDefault();
+    const bounds = this.stage.getBoundingClientRect();
+    const step = clamp(-event.deltaY * (event.deltaMode === 1 ? 16 : 1), -200, 200);
+    this.zoomBy(Math.exp(step / 320), event.clientX - bounds.left, event.clientY - bounds.top);
+  }
+
+  grab(event) {
+    if (event.button !== 0 || this.fitted) return;
+    const start = { x: event.clientX - this.view.x, y: event.clientY - this.view.y };
+    this.stage.setPointerCapture(event.pointerId);
+    const drag = (move) => {
+      this.view.x = move.clientX - start.x;
+      this.view.y = move.clientY - start.y;
+      this.apply();
+    };
+    this.stage.addEventListener("pointermove", drag);
+    this.stage.addEventListener("lostpointercapture", () => this.stage.removeEventListener("pointermove", drag), { once: true });
+  }
+
+  move(step) {
+    if (this.busy || !(step < 0 ? this.data.previous : this.data.next)) return;
+    this.busy = true;
+    setTimeout(() => (this.busy = false), 1500);
+    this.component.setTriggerValue("move", step);
+  }
+
+  key(event) {
+    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || !this.root.isConnected) return;
+    // A list that has the focus keeps its arrows; a slider too.
+    const target = event.composedPath()[0];
+    const listed = target instanceof Element && (target.closest('[role="listbox"], [role="tablist"], [role="radiogroup"]') || target.type === "range");
+    const actions = {
+      "+": () => this.zoomBy(1.4), "=": () => this.zoomBy(1.4), "-": () => this.zoomBy(1 / 1.4), 0: () => this.fit(),
+      1: () => this.actual(), b: () => this.boxes.click(), w: () => this.nextLayer(),
+      ...(listed ? {} : { ArrowLeft: () => this.move(-1), ArrowRight: () => this.move(1) }),
+    };
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  }
+
+  destroy() {
+    document.removeEventListener("keydown", this.onKey, true);
+    this.observer.disconnect();
+    this.fetching?.abort();
+    this.root.remove();
+  }
+}

@@ -1,0 +1,150 @@
+"""What the Help page says: every score and rule with its formula and source, the glossary, the keys.
+
+The contract: the glossary is the README's (tested); formulas are ours, in LaTeX, and hold nothing from a catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One score or rule.
+
+    Attributes:
+        text: What it is and which way is strange, in plain words.
+        formula: LaTeX, or empty.
+        where: What the letters of the formula stand for.
+        source: Where it comes from.
+    """
+
+    title: str
+    text: str
+    formula: str = ""
+    where: str = ""
+    source: str = ""
+
+
+SCORES = (
+    Entry(
+        "OOD score: how strange a picture is",
+        "A network turns every region into a vector. The score is the mean cosine distance to the k reference regions "
+        "whose vectors are most like it. 0 is a copy, 1 is unrelated, 2 is the most. Larger is stranger.",
+        r"s(x) = \frac{1}{k} \sum_{n=1}^{k} \bigl(1 - e(x) \cdot e_n\bigr), \qquad e = f / \lVert f \rVert",
+        "f(x): the network's vector of region x; e: the same at unit length; e₁ … eₖ: the nearest reference regions.",
+        "Kuan & Mueller 2022, arXiv 2207.03061; Sun et al. 2022, arXiv 2204.06507.",
+    ),
+    Entry(
+        "Leave one group out: never compared with its own dive",
+        "Frames of one dive are near copies. With them in, the reference would look too familiar and every new dive "
+        "strange. So a region is compared with the reference without its own group. An image without a group is a "
+        "group of its own. One k serves the whole run, small enough for every group.",
+        r"s(x) = s\bigl(x;\, R \setminus g(x)\bigr), \qquad k \le \min_g \lvert R \setminus g \rvert",
+        "R: the reference; g(x): the regions of x's own group.",
+    ),
+    Entry(
+        "p-value: how often this would happen by chance",
+        "The share of independent reference groups' regions that score at least as high, each group counting the same. "
+        "Smaller is stranger. Flagged is p ≤ α: of a random region of a random new group with nothing new in it, the "
+        "false-alarm rate is at most α. The smallest p is 1/(G + 1), so with fewer than 19 groups nothing can be "
+        "certified at α = 0.05.",
+        r"p(x) = \frac{1 + \sum_g \frac{1}{n_g}\, \#\{i \in g : a_i \ge s(x)\}}{G + 1}, \qquad "
+        r"a_i = s(x_i;\, R \setminus g_i)",
+        "G: independent reference groups, x's own never among them; n: regions of a group; a: their own scores.",
+        "Hierarchical conformal prediction: Lee, Barber & Willett 2023, arXiv 2306.06342; outlier p-values: Bates et "
+        "al. 2023, arXiv 2104.08279.",
+    ),
+    Entry(
+        "Percentile rule: offered where nothing can be certified",
+        "Marks what scores above the reference's 95th percentile, without a promise for new dives: frames of a dive "
+        "resemble each other, and on simulated dives with nothing new in them this rule marked 34–47 % of new dives' "
+        "frames where 5 % were meant. A run stores the rule it used and never changes its flags.",
+        r"s(x) > Q_{0.95}\{a_i : i \in R\}",
+        "Q: the quantile of the reference's own scores.",
+    ),
+)
+"""How strange."""
+
+PLACES = (
+    Entry(
+        "Map: UMAP",
+        "Puts every region on a plane so that those with similar vectors lie together. What is near is alike. How far "
+        "apart two clouds lie, how large they are and how they are turned means nothing. Layouts are seeded: the same "
+        "run gives the same map.",
+        r"\min_{y}\ \sum_{i \ne j} v_{ij} \log \frac{v_{ij}}{w_{ij}} + (1 - v_{ij}) \log \frac{1 - v_{ij}}{1 - w_{ij}}",
+        "v: how close two regions are among their neighbours in the network's space; w: how close on the map.",
+        "McInnes, Healy & Melville 2018, arXiv 1802.03426.",
+    ),
+    Entry(
+        "Clusters and noise: HDBSCAN",
+        "Finds groups that stay together over a range of densities on the map, largest first from 0. Noise belongs to "
+        "no cluster; it is often what is rare. A cluster is a group of similar pictures, not a species.",
+        r"d(a, b) = \max\{\mathrm{core}(a),\ \mathrm{core}(b),\ \lVert a - b \rVert\}",
+        "core(a): distance from a to its n-th nearest neighbour; clusters are cut from the tree of d by persistence.",
+        "Campello, Moulavi & Sander 2013, doi 10.1007/978-3-642-37456-2_14; McInnes, Healy & Astels 2017, JOSS 2(11).",
+    ),
+)
+"""Where it sits."""
+
+REASONS = (
+    Entry(
+        "Where does the score sit? The exact map",
+        "For networks that end in an average over the picture, the score is a sum over its cells, with nothing left "
+        "over and no approximation: the cells add up to the score.",
+        r"s(x) = \sum_{ij} d_{ij}, \qquad d_{ij} = \frac{1}{HW} \sum_c \frac{A_{c,ij}\,(e_c - m_c)}{\lVert f \rVert}",
+        "A: the network's last maps, H × W cells; m: the mean vector of the k neighbours that made the score.",
+    ),
+    Entry(
+        "What makes it stranger than itself? The centred map",
+        "Nearly every cell adds something to a score. The centred map takes away each cell's fair share: positive "
+        "cells make the picture stranger, negative cells more familiar, and all together are 0.",
+        r"c_{ij} = d_{ij} - s\, q_{ij}, \qquad q_{ij} = \frac{A_{ij} \cdot e}{HW \lVert f \rVert}, \qquad "
+        r"\sum_{ij} c_{ij} = 0",
+        "q: the cell's share in the picture's own vector; all shares together are 1.",
+    ),
+    Entry(
+        "Per-feature maps: Grad-CAM++",
+        "The first study's own idea as a second mode: one scaled map a feature, weighted by what the feature adds to "
+        "the score. Scaled maps do not add up to the score.",
+        r"w_c = e_c\,(e_c - m_c)",
+        "w: the weight of feature c.",
+        "Chattopadhay et al. 2018, arXiv 1710.11063.",
+    ),
+)
+"""Why."""
+
+GLOSSARY = (
+    ("catalogue", "the images, their metadata, annotations and runs"),
+    ("dataset", "images imported together under one name"),
+    ("selection", "a saved condition over the catalogue"),
+    ("region", "an image with an optional box: the unit of everything"),
+    ("reference, target", "what counts as known, what is judged"),
+    ("group", "images not independent of each other: dive, transect, deployment"),
+    ("embedder, embedding", "the network, and the vector it makes of a region"),
+    ("neighbour graph", "indices and distances of the most similar regions"),
+    ("OOD score", "out-of-distribution score: larger is stranger"),
+    ("flagged", "by the run's stored flag_rule: p ≤ α, or a named percentile"),
+    ("projection", "the two coordinates of the map"),
+    ("cluster, noise", "HDBSCAN's label; noise belongs to none"),
+    ("concept", "what can be seen in an image; a tree"),
+    ("annotation, prediction", "a person's statement, a model's statement"),
+    ("run", "one execution of the pipeline, with its settings and artefacts"),
+)
+
+KEYS = (
+    ("Tab", "go to the next thing that can be pressed, or into a picture grid"),
+    ("← → ↑ ↓", "in a grid: move from picture to picture"),
+    ("Page Up, Page Down, Home, End", "in a grid: move by a screen, to the first, to the last"),
+    ("Enter", "in a grid: open the picture"),
+    ("Space", "in a grid where pictures can be chosen: choose or let go; elsewhere: open the picture"),
+    ("Shift with a movement", "choose everything on the way"),
+    ("Ctrl A or ⌘ A", "choose all pictures"),
+    ("← →", "in the image panel: previous and next picture"),
+    ("+ and −", "in the image panel: nearer and farther"),
+    ("0 and 1", "in the image panel: the whole picture, and its own pixels"),
+    ("B", "in the image panel: boxes on and off"),
+    ("W", "in the image panel: the next map of why"),
+    ("W", "in the image panel: the next why-map, and off"),
+    ("Esc", "let go of what is chosen; close the image panel"),
+)

@@ -1,0 +1,203 @@
+"""The picture grid that every page shares: regions of a run in a given order, opened by a click, chosen by ranges.
+
+The contract:
+- the page names rows of the run; pictures and captions travel through our own routes, block by block, as they come into
+  view, so the page's cost does not grow with the list;
+- what is chosen comes back as ranges of places in the list and is given to the page as rows of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from dashboard import assets, looking, sheets
+from dashboard.listings import BLOCK, LISTINGS, Listing
+from dashboard.payload import to_json
+
+if TYPE_CHECKING:
+    from core.runs import Run
+    from dashboard.state import View
+
+Layout = Literal["grid", "rows", "strip"]
+
+_COMPONENT = st.components.v2.component(
+    "benthoscope_gallery",
+    css=(Path(__file__).parent / "components" / "gallery.css").read_text(encoding="utf-8"),
+    js=assets.LOADER,
+)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Something laid over all thumbnails, a map for instance.
+
+    Attributes:
+        url: Address of a sprite sheet with transparency, the pictures placed as in their own; ``{rows}`` (of the
+            pictures in view, up to 20 at a time) and ``{tile}`` are filled in.
+        opacity: In [0, 1].
+    """
+
+    url: str
+    opacity: float = 0.6
+
+
+def gallery(
+    view: View,
+    rows: np.ndarray,
+    *,
+    key: str,
+    label: str,
+    captions: Sequence[str] = ("ood_score", "group"),
+    extra: Sequence[str] = (),
+    layout: Layout = "grid",
+    height: int = 560,
+    selectable: bool = False,
+    named: bool = False,
+    tools: bool = True,
+    columns: int = 6,
+    overlay: Overlay | None = None,
+    noun: str = "pictures",
+    empty: str = "No picture fits.",
+    on_open: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """Show regions of the open run.
+
+    Args:
+        rows: ``[N]`` rows of the run in the order to show.
+        key: Unique on the page; the selection is kept under it.
+        label: What a screen reader calls the list.
+        captions: Columns written under each picture, from `dashboard.listings.CAPTIONS`.
+        extra: One more caption a row, first in line (a distance to the picture at hand, say).
+        layout: ``grid`` fills the width and scrolls down; ``rows`` shows all of a short list in `columns`; ``strip`` is
+            one line that scrolls sideways.
+        height: Of the whole, in pixels at normal type; ``rows`` takes what it needs.
+        named: Whether the file's name is written too.
+        columns: How many side by side in ``rows``; half as many where there is little room.
+        overlay: What to lay over the thumbnails.
+        empty: The sentence shown when there is nothing to show.
+        on_open: Called before the page runs again with the row that was opened; without it the image panel shows it.
+
+    Returns:
+        ``[M]`` rows of the run that are selected, in the gallery's order.
+    """
+    listing = LISTINGS.add(view.run, np.asarray(rows), captions, extra)
+    lines = len(captions) + bool(extra) + named
+    ratio = aspect(view.run)
+    data = {
+        "module": assets.module("gallery.js"),
+        "base": assets.base(),
+        "run": view.run.id,
+        "listing": listing.key,
+        "count": len(listing.rows),
+        "block": BLOCK,
+        "across": sheets.COLUMNS,
+        "tiles": [size for size in sheets.TILES if size > 64],
+        "first": listing.block(0),
+        "aspect": ratio,
+        "layout": layout,
+        "lines": lines,
+        "named": named,
+        "columns": columns,
+        "tools": tools,
+        "selectable": selectable,
+        "selection": _kept_ranges(key, listing),
+        "overlay": {"url": overlay.url, "opacity": overlay.opacity} if overlay else None,
+        "label": label,
+        "noun": noun,
+        "empty": empty,
+    }
+    with _room(key, len(listing.rows), columns, lines, ratio) if layout == "rows" else nullcontext():
+        result: Any = _COMPONENT(
+            key=key,
+            data=to_json(data),
+            height="content" if layout == "rows" else round(height * view.theme.scale),
+            on_open_change=partial(_open, key, view.run, listing, on_open),
+            on_expired_change=_nothing,
+            on_selection_change=_nothing,
+        )
+    chosen: np.ndarray = listing.rows[_places(result.selection, listing)]
+    return chosen
+
+
+def _open(key: str, run: Run, listing: Listing, on_open: Callable[[int], None] | None) -> None:
+    """What happens when a picture is opened."""
+    row = _opened(st.session_state[key].get("open"), listing)
+    if row is None:
+        return
+    if on_open is not None:
+        on_open(row)
+    else:
+        looking.ask(run, row, listing)
+
+
+@contextmanager
+def _room(key: str, count: int, columns: int, lines: int, ratio: float) -> Iterator[None]:
+    """Keep the room that a short list will take, so that nothing jumps when it comes."""
+
+    def height(across: int) -> str:
+        down = -(-count // across)
+        picture, caption = f"(100cqw - {8 * across}px) / {across * ratio:.4f}", f"{lines * 1.15 + 0.5:.2f}rem"
+        return f"calc({down} * ({picture} + {caption}) + {8 * down}px)"
+
+    place = f".st-key-{key}"
+    narrow = f"@container (max-width: 885px) {{ {place} {{ min-height: {height(-(-columns // 2))} }} }}"
+    style = f".st-key-room_{key} {{ container-type: inline-size }} {place} {{ min-height: {height(columns)} }} {narrow}"
+    with st.container(key=f"room_{key}"):
+        st.html(f"<style>{style}</style>")
+        yield
+
+
+def aspect(run: Run) -> float:
+    """Width over height of the tiles: such that nine pictures of ten fill their tile's width, in [2/3, 16/9]."""
+    return _aspect(run.key, run)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _aspect(key: str, _run: Run) -> float:
+    table = _run.table
+    whole = (table["region"] == "image").to_numpy()
+    width = np.where(whole, table["width"], table["box_w"]).astype(float)
+    height = np.where(whole, table["height"], table["box_h"]).astype(float)
+    ratio = width / height
+    return float(np.clip(np.quantile(ratio[np.isfinite(ratio)], 0.1), 2 / 3, 16 / 9)) if len(ratio) else 4 / 3
+
+
+def _nothing() -> None:
+    """Streamlit registers a component's events by the presence of a callback."""
+
+
+def _kept_ranges(key: str, listing: Listing) -> list[list[int]]:
+    kept = st.session_state.get(key)
+    return _ranges(kept.get("selection") if isinstance(kept, Mapping) else None, listing)
+
+
+def _ranges(selection: Any, listing: Listing) -> list[list[int]]:
+    """What the browser sent, checked: pairs within the list, and of this list."""
+    if not isinstance(selection, Mapping) or selection.get("listing") != listing.key:
+        return []
+    last = len(listing.rows) - 1
+    pairs = [pair for pair in selection.get("ranges") or [] if isinstance(pair, list | tuple) and len(pair) == 2]
+    return [
+        [max(0, int(low)), min(last, int(high))] for low, high in pairs if 0 <= int(low) <= int(high) and low <= last
+    ]
+
+
+def _places(selection: Any, listing: Listing) -> np.ndarray:
+    ranges = _ranges(selection, listing)
+    return np.concatenate([np.arange(low, high + 1) for low, high in ranges]) if ranges else np.empty(0, dtype=int)
+
+
+def _opened(event: Any, listing: Listing) -> int | None:
+    """The row that was opened, when the event is of this list and true to it."""
+    if not isinstance(event, Mapping) or event.get("listing") != listing.key:
+        return None
+    index = event.get("index")
+    return int(listing.rows[index]) if isinstance(index, int) and 0 <= index < len(listing.rows) else None

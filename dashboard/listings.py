@@ -1,0 +1,136 @@
+"""Ordered lists of regions that a gallery shows, kept on the server so that a page need not send them.
+
+The contract:
+- a listing's key is made of its content: the same rows with the same captions have the same key, so what the browser
+  fetched under it may be kept for good;
+- the browser asks for blocks of `BLOCK` items; a listing that was dropped meanwhile is made anew at the next rerun;
+- shared by all visitors, bounded, safe between threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dashboard import words
+from dashboard.sheets import too_small
+
+if TYPE_CHECKING:
+    from core.runs import Run
+
+BLOCK = 100
+MAX_ROWS = 64_000_000
+"""Rows kept over all listings: a quarter of a gigabyte at four bytes each."""
+
+CAPTIONS = {
+    "ood_score": lambda row: f"score {words.score(row['ood_score'])}",
+    "ood_percentile": lambda row: f"{words.percentile(row['ood_percentile'])} percentile",
+    "p_value": lambda row: f"p = {words.probability(row['p_value'])}",
+    "depth_m": lambda row: words.metres(row["depth_m"]),
+    "group": lambda row: words.group(row["group"]),
+    "site": lambda row: words.text(row["site"]),
+    "camera": lambda row: words.text(row["camera"]),
+    "taken_at": lambda row: words.when(row["taken_at"]),
+    "concepts": lambda row: ", ".join(row["concepts"]) if row["concepts"] is not None else "",
+    "cluster": lambda row: "noise" if row["cluster"] < 0 else f"cluster {row['cluster']}",
+}
+"""What may stand under a picture, by column."""
+
+_NEEDED = (
+    *("path", "region", "box_w", "box_h", "width", "height"),
+    *("image_id", "region_id", "set", "flagged"),
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Rows of one run in the order shown.
+
+    Attributes:
+        rows: ``[N]`` int32 rows of the run.
+        captions: Columns of the run's table, from `CAPTIONS`.
+        extra: One more caption a row, or empty.
+    """
+
+    key: str
+    run: Run
+    rows: np.ndarray
+    captions: tuple[str, ...]
+    extra: tuple[str, ...] = ()
+
+    def block(self, number: int) -> list[dict[str, Any]]:
+        """The items of one block, as plain values; empty past the end."""
+        start = number * BLOCK
+        rows = self.rows[start : start + BLOCK]
+        records = self.run.table[[*_NEEDED, *self.captions]].iloc[rows].to_dict("records")
+        return [
+            item(record, int(row), self.captions, self.extra[start + i] if self.extra else "")
+            for i, (row, record) in enumerate(zip(rows, records, strict=True))
+        ]
+
+
+def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str = "") -> dict[str, Any]:
+    """One picture as a gallery shows it. Names and labels are text from strangers: shown as text only."""
+    name = str(record["path"]).rsplit("/", 1)[-1]
+    lines = [line for line in (extra, *(CAPTIONS[column](record) for column in captions)) if line]
+    flagged = bool(record["flagged"]) if not words.missing(record["flagged"]) else False
+    part = str(record["region"]) != "image"
+    width, height = (record["box_w"], record["box_h"]) if part else (record["width"], record["height"])
+    return {
+        "row": row,
+        "image": int(record["image_id"]),
+        "region": int(record["region_id"]),
+        "name": name,
+        "lines": lines,
+        "set": str(record["set"]),
+        "flagged": flagged,
+        "small": part and too_small((0, 0, width / record["width"], height / record["height"])),
+        "aspect": round(float(width) / float(height), 4),
+    }
+
+
+class Listings:
+    """The listings in use, least recently used dropped first."""
+
+    def __init__(self, max_rows: int = MAX_ROWS) -> None:
+        self._kept: OrderedDict[str, Listing] = OrderedDict()
+        self._lock = Lock()
+        self._max_rows = max_rows
+
+    def add(self, run: Run, rows: np.ndarray, captions: Sequence[str], extra: Sequence[str] = ()) -> Listing:
+        """Keep a listing and return it.
+
+        Args:
+            rows: ``[N]`` integers, rows of the run.
+            captions: Columns named in `CAPTIONS`.
+            extra: One caption a row that stands first, or none.
+        """
+        rows = np.ascontiguousarray(rows, dtype=np.int32)
+        state = hashlib.blake2b(digest_size=12)
+        for part in (run.key.encode(), rows.tobytes(), "\0".join(captions).encode(), "\0".join(extra).encode()):
+            state.update(len(part).to_bytes(8, "little"))
+            state.update(part)
+        key = state.hexdigest()
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = Listing(key, run, rows, tuple(captions), tuple(extra))
+            self._kept.move_to_end(key)
+            while len(self._kept) > 1 and sum(len(kept.rows) for kept in self._kept.values()) > self._max_rows:
+                self._kept.popitem(last=False)
+            return self._kept.get(key) or Listing(key, run, rows, tuple(captions), tuple(extra))
+
+    def get(self, key: str) -> Listing | None:
+        """A kept listing, or ``None`` when it was never made or has been dropped."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+
+LISTINGS = Listings()

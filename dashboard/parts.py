@@ -1,0 +1,216 @@
+"""The pieces that pages are put together from: headings, facts, cards with plots or tables, and their downloads.
+
+The contract: catalogue text reaches the page only through `html.escape` here, through plotly labels made with
+`dashboard.figures.plain`, or through widgets that show plain text; never through markdown, unless made harmless by
+`unmarked` (buttons).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from streamlit.delta_generator import DeltaGenerator
+
+    from dashboard.summaries import By
+
+IMAGE_FORMAT = "plot_format"
+
+
+def heading(title: str, lead: str = "") -> None:
+    """The title of a page and its one-sentence answer."""
+    st.html(f'<h1 class="bs-title">{escape(title)}</h1>' + (f'<p class="bs-lead">{escape(lead)}</p>' if lead else ""))
+
+
+def section(title: str, note: str = "") -> None:
+    """A heading within a page."""
+    st.html(f'<h2 class="bs-section">{escape(title)}</h2>' + (f'<p class="bs-note">{escape(note)}</p>' if note else ""))
+
+
+def passage(title: str, *sentences: str) -> None:
+    """A heading and what there is to say under it."""
+    said = "".join(f'<p class="bs-note">{escape(sentence)}</p>' for sentence in sentences)
+    st.html(f'<h2 class="bs-section">{escape(title)}</h2>{said}')
+
+
+@contextmanager
+def pair(key: str, shares: Sequence[float] = (1, 1)) -> Iterator[Sequence[DeltaGenerator]]:
+    """Two columns that stand below each other where there is little room."""
+    with st.container(key=f"pair_{key}"):
+        yield st.columns(shares, gap="medium")
+
+
+def note(text: str) -> None:
+    """A quiet remark; nothing when there is nothing to say."""
+    if not text:
+        return
+    st.html(f'<p class="bs-note">{escape(text)}</p>')
+
+
+def paragraph(text: str) -> None:
+    """Running text."""
+    st.html(f'<p class="bs-text">{escape(text)}</p>')
+
+
+def tiles(facts: Sequence[tuple[str, str, str]]) -> None:
+    """Large numbers in a row: ``(number, what it counts, remark)``."""
+    cells = "".join(
+        f'<div class="bs-tile"><dd>{escape(number)}</dd><dt>{escape(name)}</dt><small>{escape(remark)}</small></div>'
+        for number, name, remark in facts
+    )
+    st.html(f'<dl class="bs-tiles">{cells}</dl>')
+
+
+def facts(pairs: Iterable[tuple[str, str]], title: str = "") -> None:
+    """Names and values, one a line; missing values (a dash) are left out."""
+    head = f'<h2 class="bs-section">{escape(title)}</h2>' if title else ""
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs if value not in ("", "–")
+    )
+    st.html(f'{head}<dl class="bs-facts">{rows}</dl>')
+
+
+def badges(items: Sequence[tuple[str, str]]) -> None:
+    """Small labels: ``(text, kind)`` with kind ``reference``, ``target``, ``flagged`` or empty."""
+    st.html(
+        '<div class="bs-badges">'
+        + "".join(f'<span class="bs-badge {k}">{escape(t)}</span>' for t, k in items)
+        + "</div>"
+    )
+
+
+def empty(title: str, text: str, commands: Sequence[str] = ()) -> None:
+    """The designed state of a page that has nothing to show: what is missing, and the way on."""
+    lines = "".join(f"<code>{escape(command)}</code>" for command in commands)
+    st.html(
+        f'<div class="bs-empty"><h2>{escape(title)}</h2><p>{escape(text)}</p>'
+        + (f'<div class="bs-commands">{lines}</div>' if lines else "")
+        + "</div>"
+    )
+
+
+@contextmanager
+def card(key: str, title: str, remark: str = "") -> Iterator[None]:
+    """A framed part of a page."""
+    with st.container(border=True, key=f"card_{key}"):
+        st.html(
+            f'<h3 class="bs-card">{escape(title)}</h3>' + (f'<p class="bs-note">{escape(remark)}</p>' if remark else "")
+        )
+        yield
+
+
+def plot(figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFrame] | None = None) -> None:
+    """A figure with its downloads: the picture by its camera button (PNG or SVG), the numbers as CSV.
+
+    Args:
+        alt: What the figure shows, for those who do not see it.
+        data: Makes the table behind the figure; called only when someone downloads it.
+    """
+    config = _config(key, ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"])
+    st.plotly_chart(figure, key=f"plot_{key}", theme=None, alt=alt, config=config)
+    if data is not None:
+        csv_button(key, data)
+
+
+def choosing_plot(figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFrame]) -> np.ndarray:
+    """As `plot`, with lasso and box; returns ``[M]`` the whole numbers that the chosen points carry as customdata."""
+    event: Any = st.plotly_chart(
+        figure,
+        key=f"plot_{key}",
+        theme=None,
+        alt=alt,
+        config=_config(key, ["autoScale2d"]),
+        on_select="rerun",
+        selection_mode=("box", "lasso"),
+    )
+    csv_button(key, data)
+    return carried(event["selection"]["points"])
+
+
+def carried(points: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """The whole numbers that chosen points carry, each once, sorted; what carries none is left out."""
+    found = set()
+    for point in points:
+        value = point.get("customdata")
+        value = value[0] if isinstance(value, list | tuple) and value else value
+        if isinstance(value, int | float) and value == int(value):
+            found.add(int(value))
+    return np.array(sorted(found), dtype=np.int64)
+
+
+def _config(key: str, without: list[str]) -> dict[str, Any]:
+    image_format = st.session_state.get(IMAGE_FORMAT, "PNG").lower()
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": without,
+        "toImageButtonOptions": {"format": image_format, "filename": f"benthoscope-{slug(key)}", "scale": 2},
+    }
+
+
+def by(key: str, among: Sequence[By]) -> By:
+    """The choice of what to compare by, among what is known."""
+    from dashboard.summaries import BY_NAMES
+
+    chosen: By = st.segmented_control(
+        "By",
+        list(among),
+        default=among[0],
+        required=True,
+        format_func=BY_NAMES.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+    )
+    return chosen
+
+
+def csv_button(key: str, data: Callable[[], pd.DataFrame], label: str = "CSV") -> None:
+    """A download of a table, made when it is asked for; text cells cannot run in a spreadsheet."""
+    st.download_button(
+        label,
+        data=lambda: to_csv(data()),
+        file_name=f"benthoscope-{slug(key)}.csv",
+        mime="text/csv",
+        key=f"csv_{key}",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+        help="Download the numbers behind this",
+    )
+
+
+def to_csv(frame: pd.DataFrame) -> bytes:
+    """UTF-8 CSV with a byte order mark (for spreadsheets), lists joined by ``|``, text cells neutralised."""
+    from core.catalogue.formats.cells import neutralise
+
+    def cell(value: object) -> object:
+        if isinstance(value, str):
+            return neutralise(value)
+        if hasattr(value, "__iter__"):
+            return neutralise("|".join(str(item) for item in value))
+        return value
+
+    shown = frame.copy()
+    for column in shown.columns:
+        if shown[column].dtype.kind not in "biufmM":
+            shown[column] = shown[column].astype(object).map(cell, na_action="ignore")
+    shown.columns = [neutralise(str(column)) for column in shown.columns]
+    return ("﻿" + shown.to_csv(index=False, lineterminator="\r\n")).encode()
+
+
+def unmarked(text: str) -> str:
+    """Text that reads letter for letter where Streamlit takes markdown: on buttons."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def slug(text: str) -> str:
+    """A file name's worth of a key."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "data"

@@ -1,0 +1,169 @@
+"""The shell around every page: look, navigation, run switch, states without a run, footer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.runs import RunInfo
+from dashboard import assets, choosing, inspector, looking, parts, state, waiting, words
+from dashboard.boundary import boundary
+from dashboard.payload import to_json
+from dashboard.state import MODE_COOKIE, View
+from dashboard.theme import MODES, Theme, stylesheet
+from dashboard.views import browse, outliers, overview
+from dashboard.views import help as help_page
+from dashboard.views import map as map_page
+
+_COMPONENTS = Path(__file__).parent / "components"
+_LOGO = Path(__file__).resolve().parent.parent / "assets" / "logo.svg"
+_PAGE_STYLE = (_COMPONENTS / "page.css").read_text(encoding="utf-8")
+_MODE = st.components.v2.component(
+    "benthoscope_mode", css=(_COMPONENTS / "mode.css").read_text(encoding="utf-8"), js=assets.LOADER
+)
+
+Draw = Callable[[View], None]
+
+PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
+    "Look": [
+        ("Overview", "overview", ":material/lens_blur:", overview.page),
+        ("Browse", "browse", ":material/grid_view:", browse.page),
+        ("Map", "map", ":material/bubble_chart:", map_page.page),
+    ],
+    "Judge": [("Outliers", "outliers", ":material/scatter_plot:", outliers.page)],
+    "Learn": [("Help", "help", ":material/menu_book:", help_page.page)],
+}
+"""Every page by group: title, address, icon, what draws it. The first is the one that opens."""
+
+_MODE_NAMES = {"light": "Light", "dark": "Dark", "projector": "Projector"}
+
+
+def draw() -> None:
+    """One run of the page that is open."""
+    st.set_page_config(page_title="Benthoscope", page_icon=str(_LOGO), layout="wide")
+    theme = state.current_theme()
+    st.html(f"<style>{stylesheet(theme)}{_PAGE_STYLE}</style>")
+    st.logo(str(_LOGO), size="large")
+    # What is open is found out while the page runs; the navigation must be there before, also when nothing is open.
+    chosen: list[tuple[Draw, str]] = []
+    sections = {
+        section: [
+            st.Page(
+                partial(chosen.append, (show, title)),
+                title=title,
+                url_path=path,
+                icon=icon,
+                default=show is overview.page,
+            )
+            for title, path, icon, show in pages
+        ]
+        for section, pages in PAGES.items()
+    }
+    page = st.navigation(sections)
+    st.set_page_config(page_title=f"{page.title} · Benthoscope")
+    page.run()
+    choosing.keep(page.url_path)
+    with boundary():
+        _page(chosen[0][0], theme)
+    with st.sidebar:
+        _display(theme)
+
+
+def _page(show: Draw, theme: Theme) -> None:
+    space = state.workspace()
+    runs = tuple(space.runs())
+    if not runs:
+        waiting.no_run(space)
+        return
+    with st.sidebar:
+        info = _switch(runs)
+    if info.state != "done":
+        waiting.unfinished(space, info)
+        return
+    view = View(space, runs, state.open_run(space, info), theme)
+    show(view)
+    _footer(view)
+    inspector.open_if_asked(view)
+
+
+def _switch(runs: tuple[RunInfo, ...]) -> RunInfo:
+    """Which dataset and run are looked at; the URL says it, the boxes change it."""
+    info = state.choose_run(runs)
+    newest: dict[str, int] = {}
+    for other in sorted(runs, key=lambda run: (run.state == "done", run.id), reverse=True):
+        newest.setdefault(_data(other), other.id)
+    if len(newest) > 1:
+        st.session_state["dataset_box"] = _data(info)
+        st.selectbox("Dataset", sorted(newest), key="dataset_box", on_change=_picked, args=("dataset_box", newest))
+    here = {run.id: run for run in runs if _data(run) == _data(info)}
+    st.session_state["run_box"] = info.id
+    st.selectbox(
+        "Run",
+        list(here),
+        key="run_box",
+        format_func=lambda run_id: run_name(here[run_id]),
+        on_change=_picked,
+        args=("run_box", {run_id: run_id for run_id in here}),
+    )
+    return info
+
+
+def _picked(box: str, runs: Mapping[Any, int]) -> None:
+    looking.close()
+    state.set_url("run", runs[st.session_state[box]])
+
+
+def _data(info: RunInfo) -> str:
+    return ", ".join(info.settings.datasets)
+
+
+def run_name(info: RunInfo) -> str:
+    """A run in the switch: number, name, day and time, and its state when it is not done."""
+    begun = f"{datetime.fromisoformat(info.created_at):%d %b %H:%M}".lstrip("0")
+    return f"{info.id} · {info.name or _data(info)} · {begun}" + ("" if info.state == "done" else f" ({info.state})")
+
+
+def _footer(view: View) -> None:
+    settings, manifest = view.run.settings, view.run.manifest
+    flag = manifest.get("flag", {})
+    reference = " and ".join(settings.reference) or "every image"
+    items = [
+        (
+            "Run",
+            f"{view.run.id}, {view.run.name}, finished {(view.run.info.finished_at or '')[:16].replace('T', ' ')} UTC",
+        ),
+        ("Data", f"{_data(view.run.info)}; reference: {reference}"),
+        ("Model", settings.embed.embedder),
+        ("Score", f"{words.distance(int(manifest.get('k', 0)))}, larger is stranger"),
+        ("Rule", f"{flag.get('flag_rule', 'none')}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
+    ]
+    st.html('<div class="bs-footer">' + " &ensp; ".join(f"<b>{escape(n)}</b> {escape(v)}" for n, v in items) + "</div>")
+
+
+def _display(theme: Theme) -> None:
+    """Light, dark or projector; and what a plot's camera button saves."""
+    with st.container(key="display"):
+        paths = ["/", *(f"/{path}" for pages in PAGES.values() for _, path, _, _ in pages)]
+        modes = [{"name": mode, "label": _MODE_NAMES[mode], "title": f"{_MODE_NAMES[mode]} display"} for mode in MODES]
+        data = {
+            "module": assets.module("mode.js"),
+            "mode": theme.mode,
+            "modes": modes,
+            "cookie": MODE_COOKIE,
+            "paths": paths,
+        }
+        _MODE(key="mode", data=to_json(data), height=round(34 * theme.scale))
+        st.segmented_control(
+            "Save plots as",
+            ["PNG", "SVG"],
+            default="PNG",
+            required=True,
+            key=parts.IMAGE_FORMAT,
+            help="What a plot's camera button saves",
+        )

@@ -1,0 +1,40 @@
+"""What other parts of the product add to the image panel, registered in this one place.
+
+A slot is a tuple of functions, called in their order with the view and the row shown:
+- `LAYERS` give maps that the viewer lays over the picture;
+- `PREDICTIONS` and `DECISIONS` draw into the panel's column of findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashboard.state import View
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A map to lay over a picture.
+
+    Attributes:
+        name: What it shows, for its switch.
+        url: Address of a picture with transparency, stretched over the whole frame; its legend comes in the header
+            ``Benthoscope-Legend``, percent-encoded.
+    """
+
+    name: str
+    url: str
+
+
+def _why(view: View, row: int) -> list[Layer]:
+    from dashboard import why  # which fills this slot, and needs `Layer`
+
+    return why.layers(view, row)
+
+
+LAYERS: tuple[Callable[[View, int], list[Layer]], ...] = (_why,)
+PREDICTIONS: tuple[Callable[[View, int], None], ...] = ()
+DECISIONS: tuple[Callable[[View, int], None], ...] = ()

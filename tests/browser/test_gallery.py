@@ -1,0 +1,143 @@
+"""The gallery in a real browser: mouse, keyboard, thousands of pictures, hostile names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.driver import settle
+from tests.dashboard.synthetic import HOSTILE
+
+
+@pytest.fixture
+def tried(browsers, gallery_address):
+    with browsers.page() as (page, log):
+        page.goto(f"{gallery_address}/?count=96")
+        settle(page)
+        yield page
+        assert log.errors == []
+        assert log.outside == []
+
+
+def says(page, text: str) -> None:
+    """Wait until the page's own words about the selection begin like this."""
+    page.get_by_text(re.compile(f"^{re.escape(text)}")).wait_for(timeout=15_000)
+
+
+def cell(page, number: int):
+    return page.locator(f"#cell-{number}")
+
+
+def test_the_mouse_chooses(tried):
+    cell(tried, 2).click()
+    says(tried, "chosen 1: 2")
+    cell(tried, 5).click(modifiers=["Shift"])
+    says(tried, "chosen 4: 2 3 4 5")
+    cell(tried, 8).click(modifiers=["ControlOrMeta"])
+    cell(tried, 3).click(modifiers=["ControlOrMeta"])
+    says(tried, "chosen 4: 2 4 5 8")
+    cell(tried, 7).hover()
+    cell(tried, 7).locator(".tick").click()
+    says(tried, "chosen 5: 2 4 5 7 8")
+    assert "5 selected" in tried.locator(".status").inner_text()
+    tried.get_by_role("button", name="Clear").click()
+    says(tried, "chosen 0:")
+
+
+def test_the_keyboard_does_everything(tried):
+    tried.locator(".view").focus()
+    tried.keyboard.press("ArrowRight")
+    tried.keyboard.press(" ")
+    says(tried, "chosen 1: 1")
+    tried.keyboard.press("Shift+ArrowRight")
+    tried.keyboard.press("Shift+ArrowRight")
+    says(tried, "chosen 3: 1 2 3")
+    tried.keyboard.press("ControlOrMeta+a")
+    says(tried, "chosen 96:")
+    tried.keyboard.press("Escape")
+    says(tried, "chosen 0:")
+    tried.keyboard.press("End")
+    tried.keyboard.press("Enter")
+    tried.get_by_text("opened 95").wait_for()
+    tried.keyboard.press("Home")
+    assert tried.locator(".view").get_attribute("aria-activedescendant") == "cell-0"
+    assert cell(tried, 0).get_attribute("aria-posinset") == "1"
+
+
+def test_a_double_click_opens(tried):
+    cell(tried, 4).dblclick()
+    tried.get_by_text("opened 4").wait_for()
+
+
+def test_the_slider_changes_the_size_and_is_remembered(tried, gallery_address):
+    before = cell(tried, 0).bounding_box()["width"]
+    tried.get_by_label("Size of the pictures").fill("304")
+    settle(tried)
+    assert cell(tried, 0).bounding_box()["width"] > 1.4 * before
+    tried.reload()
+    settle(tried)
+    assert cell(tried, 0).bounding_box()["width"] > 1.4 * before
+
+
+def test_ten_thousand_pictures_are_a_few_elements(browsers, gallery_address):
+    with browsers.page() as (page, log):
+        page.goto(f"{gallery_address}/?count=10000")
+        settle(page)
+        assert "10,000 pictures" in page.locator(".status").inner_text()
+        assert page.locator(".cell").count() < 120
+        page.locator(".view").evaluate("(view) => { view.scrollTop = view.scrollHeight / 2; }")
+        page.wait_for_timeout(150)
+        settle(page)
+        first = int(page.locator(".cell").first.get_attribute("id").removeprefix("cell-"))
+        assert 4000 < first < 6000
+        assert page.locator(".cell").count() < 120
+        page.locator(".view").focus()
+        page.keyboard.press("ControlOrMeta+a")
+        says(page, "chosen 10000:")
+        assert log.errors == []
+
+
+def test_pictures_are_really_drawn(tried):
+    spread = (
+        cell(tried, 0)
+        .locator("canvas")
+        .evaluate(
+            """(canvas) => { const p = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+          let low = 255, high = 0;
+          for (let i = 1; i < p.length; i += 4) { low = Math.min(low, p[i]); high = Math.max(high, p[i]); }
+          return [low, high]; }"""
+        )
+    )
+    assert spread[1] - spread[0] > 40
+
+
+def test_a_hostile_name_is_text(browsers, gallery_address):
+    with browsers.page() as (page, log):
+        page.goto(f"{gallery_address}/?count=240")
+        settle(page)
+        page.locator(".view").focus()
+        page.keyboard.press("End")
+        settle(page)
+        named = page.locator(".caption", has_text="onerror")
+        assert named.first.inner_text().startswith(HOSTILE)
+        assert page.locator(".gallery img").count() == 0
+        assert log.errors == []
+
+
+def test_a_list_that_the_server_dropped_comes_back(browsers, gallery_address):
+    with browsers.page() as (page, log):
+        refused = []
+        page.route(
+            "**/bs/listing/**",
+            lambda route: (refused.append(1), route.fulfill(status=410)) if len(refused) < 1 else route.continue_(),
+        )
+        page.goto(f"{gallery_address}/?count=240")
+        settle(page)
+        page.locator(".view").focus()
+        page.keyboard.press("End")
+        page.wait_for_timeout(1200)
+        settle(page)
+        assert refused == [1]
+        assert page.locator("#cell-239 .first").inner_text() != ""
+        assert [error for error in log.errors if "410" not in error] == []

@@ -1,0 +1,128 @@
+"""The shell in a real browser: pages, sizes, schemes, modes, switches and downloads, without a word to the outside."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from dashboard.shell import PAGES
+from dashboard.theme import DARK, LIGHT
+from tests.browser.driver import settle
+
+ADDRESSES = [path for pages in PAGES.values() for _, path, _, _ in pages]
+
+
+def rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def ground(page) -> str:
+    return page.eval_on_selector('[data-testid="stApp"]', "(app) => getComputedStyle(app).backgroundColor")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("path", ["", *ADDRESSES[1:]], ids=lambda path: path or "first")
+def test_pages_open_in_both_sizes_and_schemes(browsers, address, path, dark):
+    with browsers.page(dark=dark) as (page, log):
+        page.goto(f"{address}/{path}")
+        settle(page)
+        assert ground(page) == rgb((DARK if dark else LIGHT).ground)
+        assert page.locator(".bs-footer").is_visible()
+        assert page.locator(".bs-empty").count() == 0
+        for width, height in ((1440, 900), (1024, 768)):
+            page.set_viewport_size({"width": width, "height": height})
+            settle(page)
+            overflow = page.evaluate(
+                """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
+                  .filter((e) => e.getBoundingClientRect().right > innerWidth + 1
+                    && !e.closest('.js-plotly-plot, .katex-mathml'))
+                  .map((e) => e.className).slice(0, 3)"""
+            )
+            assert overflow == []
+        assert log.errors == []
+        assert log.outside == []
+
+
+def test_modes_are_taken_up_and_kept(browsers, address):
+    with browsers.page() as (page, log):
+        page.goto(address)
+        settle(page)
+        size = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Dark", exact=True).click()
+        settle(page)
+        assert ground(page) == rgb(DARK.ground)
+        page.goto(f"{address}/outliers")
+        settle(page)
+        assert ground(page) == rgb(DARK.ground)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Projector").click()
+        settle(page)
+        assert ground(page) == rgb(LIGHT.ground)
+        assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 1.3 * size
+        assert page.get_by_role("button", name="Projector").get_attribute("aria-pressed") == "true"
+        assert log.errors == []
+
+
+def test_moving_between_pages_keeps_the_run(browsers, address):
+    with browsers.page() as (page, log):
+        page.goto(f"{address}/?run=1")
+        settle(page)
+        page.get_by_role("link", name="Outliers").click()
+        page.wait_for_url("**/outliers?run=1")
+        settle(page)
+        switch = page.get_by_test_id("stSelectbox").locator("input")
+        assert switch.input_value().startswith("1 · Drawn in parts · ")
+        switch.click()
+        page.get_by_role("option", name="2 · Drawn · ").click()
+        page.wait_for_url("**/outliers?run=2")
+        settle(page)
+        assert log.errors == []
+
+
+def test_tables_download_as_csv_that_cannot_run(browsers, address):
+    with browsers.page() as (page, log):
+        page.goto(f"{address}/outliers")
+        settle(page)
+        with page.expect_download() as waiting:
+            page.locator(".st-key-csv_scores button").first.click()
+        text = waiting.value.path().read_text(encoding="utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert waiting.value.suggested_filename == "benthoscope-scores.csv"
+        assert len(rows) == 240
+        assert {"image_id", "ood_score", "p_value", "flagged"} <= set(rows[0])
+        assert not [cell for row in rows for cell in row.values() if cell[:1] in "=+@" and cell]
+        assert log.errors == []
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_plots_download_as_pictures(browsers, address, kind):
+    with browsers.page() as (page, log):
+        page.goto(f"{address}/outliers")
+        settle(page)
+        if kind == "svg":
+            page.get_by_text("SVG", exact=True).click()
+            settle(page)
+        plot = page.locator(".js-plotly-plot").first
+        plot.hover()
+        with page.expect_download() as waiting:
+            plot.locator('[data-title*="ownload"]').click()
+        assert waiting.value.suggested_filename == f"benthoscope-scores.{kind}"
+        head = waiting.value.path().read_bytes()[:8]
+        assert head == b"\x89PNG\r\n\x1a\n" if kind == "png" else head.startswith(b"<svg")
+        assert log.errors == []
+        assert log.outside == []
+
+
+@pytest.mark.parametrize(
+    "path", ["thumb/0", "thumb/-1", "thumb/%2fetc%2fpasswd", "image/0", "image/..%2f..%2fetc%2fpasswd"]
+)
+def test_a_browser_gets_no_picture_for_what_is_no_id(browsers, address, path):
+    with browsers.page() as (page, _):
+        answer = page.request.get(f"{address}/bs/{path}")
+        assert answer.status in (400, 404)
+        assert not answer.headers.get("content-type", "").startswith("image/")
+        assert b"root:" not in answer.body()
+        assert page.request.get(f"{address}/bs/thumb/1", headers={"host": "evil.example"}).status == 403

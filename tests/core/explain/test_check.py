@@ -1,0 +1,193 @@
+"""The check, its report, and the two commands."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from core.cli import app
+from core.errors import SettingsError, WorkspaceError
+from core.explain.boxes import FoundBox, encode_mask
+from core.explain.check import BASELINES, MEASURES, Check, check_maps, kept_check
+from core.explain.export import explain_into, store_boxes
+from core.explain.maps import MapSettings
+from core.explain.report import check_json, check_text, losses
+from core.explain.truth import known_places, rasterised
+
+
+@pytest.fixture(scope="module")
+def annotated(workspace):
+    """Boxes of a concept that only targets show, of one that all show, on the first run's images."""
+    run = workspace.open_run(1)
+    for row in range(len(run.table)):
+        mask = np.zeros((64, 96), bool)
+        mask[10:30, 20:60] = True
+        box = FoundBox((20, 10, 40, 20), 1.0, mask)
+        store_boxes(workspace, run, row, "sponge", "test", [box], actor="tester")
+    with workspace.database.write() as session:
+        from core.catalogue.schema import Annotation
+
+        for note in session.query(Annotation).filter(Annotation.source == "model"):
+            note.source = "person"
+    return run
+
+
+def test_the_check_stands_beside_its_baselines(annotated, workspace):
+    check = check_maps(annotated, workspace, limit=6)
+    assert "every annotated concept" in check.sentence
+    table = check.table
+    assert set(table["measure"]) == set(MEASURES)
+    methods = {"centred", "centred, larger", "novel", "novel, larger", "additive", "features", *BASELINES}
+    assert set(table.loc[table["measure"] == "pointing", "method"]) == methods
+    assert not check.skipped
+    complete = table[table["measure"] == "completeness"]
+    assert (complete["mean"] < 1e-5).all()
+    signs = table[table["measure"] == "sign"].set_index("method")["mean"]
+    assert ((signs >= 0) & (signs <= 1)).all()
+    assert set(table.loc[table["measure"] == "boxes", "concept"]) == {"", "sponge"}
+    assert (table["low"] <= table["mean"] + 1e-9).all()
+    assert kept_check(annotated, workspace, 6).table.equals(table)
+    assert kept_check(annotated, workspace, 5) is None
+    with pytest.raises(SettingsError, match="at least 2"):
+        check_maps(annotated, workspace, limit=1)
+
+
+def test_places_are_those_of_what_the_reference_lacks(annotated, workspace, monkeypatch):
+    table = annotated.table.copy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.explain.truth._located", lambda workspace, images: {})
+        with pytest.raises(SettingsError, match="no target region"):
+            known_places(annotated, workspace, 4)
+    targets = table["set"] == "target"
+    table.loc[~targets, "set"] = "none"  # whose sponges then are nobody's
+    monkeypatch.setitem(annotated.__dict__, "table", table)
+    found, sentence = known_places(annotated, workspace, 4)
+    assert "1 concepts that no reference region shows" in sentence
+    assert all(targets[one.row] for one in found)
+    assert len({one.group for one in found}) == len(found) == 4
+    assert found[0].mask.sum() == 20 * 40
+    assert found[0].objects == (("sponge", (20.0, 10.0, 40.0, 20.0)),)
+
+
+def test_geometries_become_masks():
+    box = {"type": "box", "x": 2, "y": 4, "w": 4, "h": 2}
+    expected = np.zeros((5, 10), bool)
+    expected[2:3, 1:3] = True
+    assert (rasterised(box, (20, 10), (10, 5)) == expected).all()
+    triangle = {"type": "polygon", "points": [[0, 0], [9, 0], [0, 9]]}
+    assert rasterised(triangle, (10, 10), (10, 10))[[0, 0, 9, 9], [0, 9, 0, 9]].tolist() == [True, True, True, False]
+    parts = {"type": "multipolygon", "parts": [triangle["points"], [[9, 9], [8, 9], [9, 8]]]}
+    assert rasterised(parts, (10, 10), (10, 10))[9, 9]
+    runs = {"type": "rle", **encode_mask(expected)}
+    assert (rasterised(runs, (10, 5), (10, 5)) == expected).all()
+
+
+def lines(**values):
+    facts = {"concept": "", "images": 3, "groups": 2}
+    rows = [
+        {"measure": measure, "method": method, "mean": mean, "low": mean, "high": mean, **facts}
+        for (measure, method), mean in values["rows"].items()
+    ]
+    return Check(pd.DataFrame(rows), "places", ["features: not for this network"])
+
+
+def test_the_report_says_where_the_maps_lose():
+    check = lines(
+        rows={
+            ("pointing", "centred"): 0.2,
+            ("pointing", "centre blob"): 0.3,
+            ("energy", "centred"): 0.2,
+            ("energy", "random"): 0.1,
+            ("deletion", "novel"): 0.5,
+            ("deletion", "random"): 0.4,
+            ("sign", "centred"): float("nan"),
+            ("sign", "random"): 0.5,
+        }
+    )
+    found = losses(check)
+    assert len(found) == 2
+    assert "centred, 0.200) does not beat centre blob (0.300)" in found[0]
+    assert found[1].startswith("deletion")
+    text = check_text(check)
+    assert text.index("centre blob (baseline)") < text.index("centred  ")
+    assert "left out: features" in text
+    data = json.loads(json.dumps(check_json(check), allow_nan=False))
+    assert data["rows"][6]["mean"] is None
+    assert data["losses"] == found
+
+
+def call(*words, code=0):
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("kind", ["ood", "ood-centred", "ood-novel", "ood-features", "class", "embedding", "match"])
+def test_explain_writes_cells_and_a_picture(workspace, run, tmp_path, kind):
+    path = str(run.table["path"][5])
+    folders = ["--out", str(tmp_path), "--workspace", str(workspace.root)]
+    facts = call("explain", "1", "--image", path, "--kind", kind, *folders)
+    cells = np.load(tmp_path / "map.npy")
+    assert cells.dtype == np.float32
+    assert list(cells.shape) == facts["shape"]
+    assert facts["sum"] == pytest.approx(float(cells.sum(dtype=np.float64)), abs=1e-6)
+    assert facts["stored_score"] == pytest.approx(float(run.table["ood_score"][5]))
+    if kind == "ood":
+        assert facts["sum"] == pytest.approx(facts["score"], abs=1e-5)
+        assert facts["score"] == pytest.approx(facts["stored_score"], abs=1e-5)
+    with Image.open(tmp_path / "overlay.png") as picture:
+        assert picture.size[0] == 96
+        assert picture.size[1] > 64
+    boxes = json.loads((tmp_path / "boxes.json").read_text())
+    assert len(boxes["annotations"]) == facts["boxes"]
+
+
+def test_explain_takes_ids_files_from_outside_and_a_second_image(workspace, run, tmp_path):
+    root = ["--workspace", str(workspace.root), "--out", str(tmp_path / "out")]
+    by_id = call("explain", "1", "--image", str(run.table["image_id"][5]), *root)
+    assert by_id["row"] == 5
+    Image.new("RGB", (40, 30), (9, 80, 90)).save(tmp_path / "new.png")
+    outside = call("explain", "1", "--image", str(tmp_path / "new.png"), *root)
+    assert outside["row"] is None
+    assert outside["stored_score"] is None
+    matched = call("explain", "1", "--image", "5", "--kind", "match", "--with", "9", *root)
+    assert matched["with"] == 8
+    for words, sentence in (
+        (["--image", "nothing.png"], "holds no image"),
+        (["--image", "5", "--with", "9"], "--kind match"),
+        (["--image", "5", "--kind", "heat"], "kind is one of"),
+        (["--image", "5", "--kind", "class", "--concept", "whale"], "no class 'whale'"),
+    ):
+        assert sentence in call("explain", "1", *words, *root, code=1)["error"]
+
+
+def test_explain_check_prints_and_writes_the_table(annotated, workspace, tmp_path):
+    out = tmp_path / "table.csv"
+    facts = call("explain-check", "1", "--images", "6", "--out", str(out), "--workspace", str(workspace.root))
+    table = pd.read_csv(out)
+    assert len(table) == len(facts["rows"])
+    assert {"measure", "method", "mean", "low", "high"} <= set(table.columns)
+
+
+def test_boxes_of_a_map_are_superseded_by_the_next(workspace, run):
+    image = int(run.table["image_id"][3])
+    mask = np.zeros((64, 96), bool)
+    mask[1:3, 1:3] = True
+    for _ in range(2):
+        store_boxes(workspace, run, 3, "oddity", "ood", [FoundBox((1, 1, 2, 2), 0.5, mask)], actor="tester")
+    kept = [note for note in workspace.annotations(image) if note.concept == "oddity"]
+    assert len(kept) == 1
+    assert kept[0].source == "model"
+    assert kept[0].score == 0.5
+    assert kept[0].geometry["box"] == [1, 1, 2, 2]
+
+
+def test_a_folder_that_cannot_be_written_is_told(workspace, run, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WorkspaceError, match="cannot be written"):
+        explain_into(run, workspace, "5", MapSettings("ood"), tmp_path / "file" / "out")

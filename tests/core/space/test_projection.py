@@ -1,0 +1,150 @@
+"""Layouts: repeatable to the byte, given exactly the graph, and defined for collections too small or too uniform."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.errors import EmbeddingError, GraphError
+from core.neighbours.graph import Graph, similarity_graphs
+from core.settings import ProjectionSettings
+from core.space.projection import project
+from core.space.quality import map_quality
+from core.space.start import principal_plane, start_positions
+
+
+def graph_of(embeddings, k=32):
+    count = len(embeddings)
+    return similarity_graphs(embeddings, reference=np.zeros(count, bool), k_all=k, k_reference=0).all
+
+
+def clouds(each=40, concepts=6, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = 3 * rng.standard_normal((concepts, 20))
+    return (np.repeat(centres, each, axis=0) + rng.standard_normal((each * concepts, 20))).astype(np.float32)
+
+
+def test_a_seeded_layout_repeats_to_the_byte_and_keeps_neighbours():
+    embeddings = clouds()
+    graph = graph_of(embeddings)
+    graph.indices.setflags(write=False)
+    graph.distances.setflags(write=False)
+    before = graph.indices.tobytes(), graph.distances.tobytes()
+    first = project(graph, embeddings)
+    assert first.dtype == np.float32
+    assert first.shape == (240, 2)
+    assert first.tobytes() == project(graph, embeddings).tobytes()
+    assert (graph.indices.tobytes(), graph.distances.tobytes()) == before
+    assert first.tobytes() != project(graph, embeddings, ProjectionSettings(seed=1)).tobytes()
+    quality = map_quality(embeddings, first)
+    assert quality.trustworthiness > 0.9
+    assert quality.continuity > 0.9
+
+
+def test_umap_is_given_exactly_the_columns_it_shall_use(monkeypatch):
+    import umap
+
+    seen = {}
+
+    class Watched(umap.UMAP):
+        def fit_transform(self, points):
+            seen.update(shape=self.precomputed_knn[0].shape, neighbours=self.n_neighbors, seed=self.random_state)
+            return super().fit_transform(points)
+
+    monkeypatch.setattr(umap, "UMAP", Watched)
+    embeddings = clouds(each=10)
+    project(graph_of(embeddings), embeddings, ProjectionSettings(n_neighbors=7))
+    assert seen == {"shape": (60, 7), "neighbours": 7, "seed": 0}
+    project(graph_of(embeddings[:9]), embeddings[:9], ProjectionSettings(n_neighbors=30))
+    assert seen == {"shape": (9, 8), "neighbours": 8, "seed": 0}
+
+
+def test_fewer_columns_than_neighbours_are_refused_and_not_searched_again():
+    embeddings = clouds(each=10)
+    with pytest.raises(GraphError, match=r"k must be in \[1, 10\] for this neighbour graph, got 15"):
+        project(graph_of(embeddings, k=10), embeddings)
+
+
+def test_a_graph_of_other_rows_or_without_the_row_itself_is_refused():
+    embeddings = clouds(each=10)
+    graph = graph_of(embeddings)
+    with pytest.raises(GraphError, match="the graph has 60 rows and the embeddings 59"):
+        project(graph, embeddings[:59])
+    with pytest.raises(GraphError, match="begin with itself"):
+        project(Graph(graph.indices[:, ::-1].copy(), graph.distances[:, ::-1].copy()), embeddings)
+
+
+def test_one_two_three_and_four_images_lie_on_their_principal_plane():
+    one = project(graph_of(np.ones((1, 5))), np.ones((1, 5)))
+    np.testing.assert_array_equal(one, [[0, 0]])
+    pair = np.eye(5)[:2]
+    two = project(graph_of(pair), pair)
+    np.testing.assert_allclose(np.abs(two[:, 0]), [1, 1], atol=1e-6)
+    assert two[0, 0] == pytest.approx(-two[1, 0])
+    for count in (3, 4):
+        few = project(graph_of(np.eye(5)[:count]), np.eye(5)[:count])
+        assert few.shape == (count, 2)
+        assert len(np.unique(few.round(3), axis=0)) == count
+
+
+@pytest.mark.parametrize("count", [2, 5, 40])
+def test_images_that_are_all_identical_lie_on_one_point(count):
+    embeddings = np.tile(np.float32([1, 2, 3]), (count, 1))
+    np.testing.assert_array_equal(project(graph_of(embeddings), embeddings), np.zeros((count, 2)))
+
+
+@pytest.mark.parametrize(
+    "embeddings",
+    [
+        pytest.param(np.random.default_rng(0).standard_normal((5, 8)), id="five rows"),
+        pytest.param(np.repeat(np.eye(4), 20, axis=0), id="stacks of identical frames, each a part of its own"),
+        pytest.param(np.concatenate([np.ones((60, 8)), np.eye(8)]), id="sixty identical frames among others"),
+        pytest.param(np.float32([[1, 0], [-1, 0], [1, 0.1], [-1, 0.1], [0, 1], [0, -1]]), id="opposite directions"),
+        pytest.param(np.repeat([[1.0], [-1.0]], 10, axis=0), id="one dimension"),
+        pytest.param(np.concatenate([9 * row + clouds(8, 1) for row in np.eye(20)]), id="many parts"),
+    ],
+)
+def test_awkward_collections_get_finite_places(embeddings):
+    placed = project(graph_of(embeddings), embeddings, ProjectionSettings(n_neighbors=5))
+    assert np.isfinite(placed).all()
+    assert (np.ptp(placed, axis=0) > 0).any()
+
+
+def test_fast_mode_keeps_neighbours_too():
+    embeddings = clouds()
+    placed = project(graph_of(embeddings), embeddings, ProjectionSettings(fast=True))
+    assert map_quality(embeddings, placed).trustworthiness > 0.9
+
+
+def test_the_start_is_the_same_from_a_memory_map_and_has_no_two_equal_points(tmp_path):
+    embeddings = np.concatenate([clouds(), clouds()])
+    np.save(tmp_path / "e.npy", embeddings)
+    graph = graph_of(embeddings)
+    plain = start_positions(embeddings, graph, seed=3)
+    mapped = start_positions(np.load(tmp_path / "e.npy", mmap_mode="r"), graph, seed=3)
+    assert plain.tobytes() == mapped.tobytes()
+    assert len(np.unique(plain, axis=0)) == len(plain)
+    assert np.abs(plain).max() == pytest.approx(10, rel=1e-2)
+
+
+def test_the_principal_plane_is_that_of_the_covariance():
+    embeddings = clouds()
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    centred = (unit - unit.mean(axis=0)).astype(np.float64)
+    expected = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    found = principal_plane(embeddings, seed=0)
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found, expected * signs, atol=2e-3)
+
+
+def test_the_lengths_of_vectors_do_not_move_the_start():
+    embeddings = clouds()
+    stretched = embeddings * np.random.default_rng(0).uniform(0.1, 10, (len(embeddings), 1))
+    np.testing.assert_allclose(principal_plane(embeddings, seed=0), principal_plane(stretched, seed=0), atol=1e-5)
+
+
+def test_rows_without_a_direction_are_refused():
+    embeddings = np.ones((3, 2))
+    embeddings[1] = 0
+    with pytest.raises(EmbeddingError, match="row 1 of embeddings is zero"):
+        project(Graph(np.zeros((3, 1), np.int32), np.zeros((3, 1), np.float32)), embeddings)

@@ -1,0 +1,35 @@
+"""A small workspace for everything that pages read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from dashboard import state
+from dashboard.theme import theme_for
+from tests.dashboard.synthetic import make_workspace
+
+
+@pytest.fixture(scope="session")
+def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs over 96 drawn pictures; number 2 over whole images, number 1 over parts of them."""
+    return make_workspace(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture
+def served(workspace_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The small workspace as the one that the server shows."""
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(workspace_folder))
+    yield workspace_folder
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def view(served: Path) -> state.View:
+    """What a page draws from, in the light theme."""
+    space = state.workspace()
+    runs = tuple(space.runs())
+    return state.View(space, runs, state.open_run(space, runs[0]), theme_for("light", None))
