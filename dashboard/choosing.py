@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -141,7 +142,7 @@ def _span(span: Span, title: str, limits: tuple[float, float] | None, chosen: tu
 
 def _file_changed() -> None:
     text = str(st.session_state["facet_file"]).strip()
-    put(Selection(current().chosen, current().spans, text, current().sort))
+    put(replace(current(), file=text))
 
 
 def _facet_changed(facet: Facet) -> None:
@@ -171,8 +172,7 @@ def sorting(run: Run, selection: Selection) -> None:
 
 
 def _sort_changed() -> None:
-    selection = current()
-    put(Selection(selection.chosen, selection.spans, selection.file, st.session_state["sort_box"]))
+    put(replace(current(), sort=st.session_state["sort_box"]))
 
 
 def chips(selection: Selection) -> None:
@@ -186,8 +186,9 @@ def chips(selection: Selection) -> None:
           for s, (low, high) in selection.spans.items()),
     ]  # fmt: skip
     if selection.file:
-        bare = Selection(selection.chosen, selection.spans, "", selection.sort)
-        without.append((f"File: {selection.file}", bare))
+        without.append((f"File: {selection.file}", replace(selection, file="")))
+    if selection.areas:
+        without.append(("Area on the map", replace(selection, areas=())))
     with st.container(horizontal=True, key="chips", gap="small"):
         for place, (text, rest) in enumerate(without):
             shown = text if len(text) <= 48 else text[:46] + "…"

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from core.errors import SelectionError
+from core.space.areas import MOST_AREAS, Area, Plane, plane, within
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -59,17 +62,19 @@ class Selection:
         spans: ``(low, high)``, both included.
         file: Text that the file's path contains, case apart.
         sort: Key of `SORTS`.
+        areas: Drawn on the map, each added to or taken from those before.
     """
 
     chosen: Mapping[Facet, tuple[str, ...]] = field(default_factory=dict)
     spans: Mapping[Span, tuple[float, float]] = field(default_factory=dict)
     file: str = ""
     sort: str = "strangest"
+    areas: tuple[Area, ...] = ()
 
     @property
     def narrows(self) -> bool:
         """Whether any condition is set."""
-        return any(self.chosen.values()) or bool(self.spans) or bool(self.file)
+        return any(self.chosen.values()) or bool(self.spans) or bool(self.file) or bool(self.areas)
 
     def choosing(self, facet: Facet, values: Sequence[str]) -> Selection:
         """The same with other values of a facet."""
@@ -93,6 +98,7 @@ class Index:
         unlabelled: ``[N]`` bool: nobody said what is in it.
         numbers: ``[N]`` float64 a span, NaN where missing.
         paths: ``[N]`` file paths in small letters.
+        points: The places on the map.
     """
 
     count: int
@@ -103,6 +109,7 @@ class Index:
     unlabelled: np.ndarray
     numbers: Mapping[Span, np.ndarray]
     paths: np.ndarray
+    points: Plane
 
     def limits(self, span: Span) -> tuple[float, float] | None:
         """Smallest and largest value; ``None`` where nothing is known."""
@@ -147,6 +154,7 @@ def index(table: pd.DataFrame) -> Index:
         ~table["labelled"].fillna(False).to_numpy(dtype=bool) & (lengths == 0),
         {span: table[column].to_numpy(dtype=float, na_value=np.nan) for span, (_, column) in SPANS.items()},
         np.array([str(path).casefold() for path in table["path"]], dtype=object),
+        plane(*(table[name].to_numpy(dtype=float, na_value=np.nan) for name in ("x", "y"))),
     )
 
 
@@ -197,6 +205,8 @@ def find(index: Index, selection: Selection) -> Found:
     if selection.file:
         wanted = selection.file.casefold()
         fits["file"] = np.fromiter((wanted in path for path in index.paths), bool, index.count)
+    if selection.areas:
+        fits["area"] = within(index.points, selection.areas)
     others = {name: _all(index.count, [mask for key, mask in fits.items() if key != name]) for name in fits}
     mask = _all(index.count, list(fits.values()))
     counts = {facet: _counts(index, facet, others.get(facet, mask)) for facet in FACETS}
@@ -262,10 +272,12 @@ def to_query(selection: Selection) -> dict[str, list[str]]:
         query["file"] = [selection.file]
     if selection.sort != Selection.sort:
         query["sort"] = [selection.sort]
+    if selection.areas:
+        query["area"] = [area.to_text() for area in selection.areas]
     return query
 
 
-PARAMETERS = (*FACETS, *SPANS, "file", "sort")
+PARAMETERS = (*FACETS, *SPANS, "file", "sort", "area")
 
 
 def from_query(query: Mapping[str, Sequence[str]]) -> Selection:
@@ -274,7 +286,17 @@ def from_query(query: Mapping[str, Sequence[str]]) -> Selection:
     spans = {span: ends for span in SPANS if query.get(span) and (ends := _ends(query[span][0]))}
     file = query["file"][0][:200] if query.get("file") else ""
     sort = query["sort"][0] if query.get("sort") else ""
-    return Selection(chosen, spans, file, sort if sort in SORTS else Selection.sort)
+    return Selection(chosen, spans, file, sort if sort in SORTS else Selection.sort, _areas(query.get("area", ())))
+
+
+def _areas(texts: Sequence[str]) -> tuple[Area, ...]:
+    found = []
+    for text in texts[:MOST_AREAS]:
+        try:
+            found.append(Area.from_text(text))
+        except SelectionError:
+            continue  # as everything else in a URL that cannot be read
+    return tuple(found)
 
 
 def _ends(text: str) -> tuple[float, float] | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.catalogue.conditions import parse_all
 from core.catalogue.selections import evaluate
+from core.space.areas import Area
 from dashboard import selecting
 from dashboard.selecting import FACETS, LACKING, SORTS, SPANS, Selection
 
@@ -28,6 +29,8 @@ def table() -> pd.DataFrame:
             "cluster": [0, 0, 1, -1, -1, 0],
             "depth_m": [100.0, 200.0, 900.0, np.nan, 1000.0, 300.0],
             "ood_score": [0.1, 0.2, 0.6, 0.5, 0.3, np.nan],
+            "x": [0.0, 1.0, 2.0, 3.0, np.nan, 5.0],
+            "y": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
             "taken_at": pd.to_datetime(["2021-03-01"] * 3 + ["2021-02-01"] * 2 + [None], utc=True),
             "path": ["a/Crab.jpg", "b.jpg", "c.jpg", "d CRAB.jpg", "e.jpg", "f.jpg"],
         }
@@ -157,3 +160,15 @@ def test_a_table_without_rows_or_numbers_is_lawful():
     result = selecting.find(selecting.index(bare), Selection(spans={"depth": (0, 10)}))
     assert result.lacking == {"depth": 6}
     assert result.counts["flagged"] == {}
+
+
+def test_an_area_of_the_map_is_a_condition_like_any_other():
+    square = Area(((0.5, 0.5), (3.5, 0.5), (3.5, 3.5), (0.5, 3.5)))
+    selection = Selection({"set": ("target",)}, areas=(square,))
+    found = selecting.find(selecting.index(table()), selection)
+    assert np.flatnonzero(found.mask).tolist() == [2, 3]
+    assert found.counts["set"] == {"reference": 1, "target": 2}
+    assert selection.narrows
+    again = selecting.from_query(selecting.to_query(selection))
+    assert again == selection
+    assert selecting.from_query({"area": ["rubbish", square.to_text()]}).areas == (square,)
