@@ -85,11 +85,9 @@ def separation(
     strange = np.bincount(member, weights=unknown) > 0
     familiar = np.bincount(member, weights=~unknown) > 0
     strata = (strange + 2 * familiar)[member]
-    curve = _Curve.of(scores, unknown)
-    here = curve.figures(np.ones((1, len(scores))))[:, 0]
+    here = figures_of(scores, unknown, np.ones((1, len(scores))))[:, 0]
     weights = group_weights(groups, strata, resamples=resamples, seed=seed)
-    step = max(1, _CELLS // len(scores))
-    drawn = np.concatenate([curve.figures(weights[i : i + step]) for i in range(0, resamples, step)], axis=1)
+    drawn = figures_of(scores, unknown, weights)
     auroc, sauc, aupr, fpr95 = (interval_of(v, d, len(strange), level) for v, d in zip(here, drawn, strict=True))
     known_count = int((~unknown).sum())
     return Separation(
@@ -117,6 +115,20 @@ def auroc_gain(
     weights = group_weights(groups, (strange + 2 * familiar)[member], resamples=resamples, seed=seed)
     ours, theirs = (_Curve.of(np.asarray(s), unknown).figures(weights)[0] for s in (scores, baseline))
     return interval_of(both[0].value - both[1].value, ours - theirs, both[0].groups, level)
+
+
+def figures_of(
+    scores: NDArray[np.floating], unknown: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``[4, B]`` AUROC, sAUC, AUPR and FPR@95TPR under each of ``[B, N]`` weights; both kinds have some weight in each.
+
+    Args:
+        scores: ``[N]`` finite, larger is stranger.
+        unknown: ``[N]`` bool, the truth; both kinds.
+    """
+    curve = _Curve.of(np.asarray(scores, np.float64), np.asarray(unknown, bool))
+    step = max(1, _CELLS // len(scores))
+    return np.concatenate([curve.figures(weights[i : i + step]) for i in range(0, len(weights), step)], axis=1)
 
 
 @dataclass(frozen=True)

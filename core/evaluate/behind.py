@@ -1,0 +1,102 @@
+"""The regions behind a figure, worst first, and what is to be written under their pictures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluate.cases import ABSENT, PRESENT, UNKNOWN, Cases
+from core.evaluate.figures import bin_of, image_precision
+from core.evaluate.resampling import share
+
+Outcome = Literal["hits", "misses", "false alarms", "all that show it"]
+OUTCOMES: tuple[Outcome, ...] = ("misses", "false alarms", "hits", "all that show it")
+
+
+def surprise(cases: Cases) -> NDArray[np.float64]:
+    """``[N]`` how wrong the model is about each region: mean cross-entropy of its exact concepts, NaN if unknown."""
+    exact = cases.columns(cases.ranked)
+    known = exact.truth != UNKNOWN
+    values = np.clip(np.where(exact.known, exact.probabilities, 0.0).astype(np.float64), 1e-7, 1 - 1e-7)
+    loss = np.where(exact.truth == PRESENT, -np.log(values), -np.log1p(-values)) * known
+    return share(loss.sum(axis=1), known.sum(axis=1))
+
+
+def worst_first(cases: Cases) -> NDArray[np.int64]:
+    """All regions with a known truth: worst average precision first, then the most surprising; ties by row."""
+    precision, wrong = image_precision(cases), surprise(cases)
+    # Regions without a true concept have no average precision; they stand where a false alarm puts them.
+    said = (cases.said() & cases.ranked).any(axis=1)
+    place = np.where(np.isfinite(precision), precision, np.where(said, 0.0, 1.0))
+    order = np.lexsort((-np.nan_to_num(wrong), place))
+    chosen: NDArray[np.int64] = order[np.isfinite(wrong[order])]
+    return chosen
+
+
+def of_concept(cases: Cases, concept: str, outcome: Outcome) -> NDArray[np.int64]:
+    """Regions behind a concept's counts; the most convinced first, for misses the least."""
+    place = cases.concepts.index(concept)
+    said, truth = cases.said()[:, place], cases.truth[:, place]
+    chosen = {
+        "hits": said & (truth == PRESENT),
+        "misses": ~said & (truth == PRESENT),
+        "false alarms": said & (truth == ABSENT),
+        "all that show it": truth == PRESENT,
+    }[outcome]
+    rows = np.flatnonzero(chosen)
+    surest = cases.probabilities[rows, place]
+    return rows[np.argsort(surest if outcome == "misses" else -surest, kind="stable")]
+
+
+def of_bin(cases: Cases, place: int, *, calibrated: bool = True) -> NDArray[np.int64]:
+    """Regions with an exact concept whose probability falls into a bin of the reliability curve."""
+    exact = cases.columns(cases.judged)
+    values = exact.probabilities if calibrated or exact.raw is None else exact.raw
+    return np.flatnonzero(((bin_of(values) == place) & (exact.truth != UNKNOWN)).any(axis=1))
+
+
+def of_stratum(cases: Cases, stratum: str, value: str) -> NDArray[np.int64]:
+    """Regions of one depth band, site or camera, worst first."""
+    order = worst_first(cases)
+    chosen: NDArray[np.int64] = order[(cases.strata[stratum] == value)[order]]
+    return chosen
+
+
+def truth_line(cases: Cases, row: int, most: int = 3) -> str:
+    """What is there: ``true: crab, urchin``."""
+    exact = cases.columns(cases.ranked)
+    there = [exact.concepts[place] for place in np.flatnonzero(exact.truth[row] == PRESENT)]
+    if not there:
+        known = bool((exact.truth[row] != UNKNOWN).any())
+        return "true: nothing" if known else "true: not known"
+    return f"true: {_listed(there, most)}"
+
+
+def said_line(cases: Cases, row: int, most: int = 3) -> str:
+    """What the model says: ``said: crab 0.91, sea pen 0.40``; the best guess where nothing reaches its threshold."""
+    exact = cases.columns(cases.judged)
+    return said_words(exact.probabilities[row], exact.said()[row], exact.concepts, most)
+
+
+def said_words(
+    probabilities: NDArray[np.floating], said: NDArray[np.bool_], concepts: tuple[str, ...], most: int = 3
+) -> str:
+    """One region's prediction in words, surest first.
+
+    Args:
+        probabilities, said: ``[C]``.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    there = [f"{concepts[place]} {probabilities[place]:.2f}" for place in order if said[place]]
+    if there:
+        return f"said: {_listed(there, most)}"
+    if not len(order):
+        return "said: nothing"
+    return f"said: nothing; nearest {concepts[order[0]]} {probabilities[order[0]]:.2f}"
+
+
+def _listed(names: list[str], most: int) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
