@@ -8,6 +8,7 @@ CoreError                   one sentence for a person: what was expected, what c
 ├── ModelError              weights or a model do not fit, or would need unsafe loading
 ├── EmbeddingError          vectors of the wrong shape, zero or not finite
 ├── GraphError              a neighbour graph does not hold what was asked of it (for example k too large)
+├── ReviewError             a decision cannot be taken, or a queue cannot be made
 ├── WorkspaceError          the workspace folder, its catalogue or a run is missing, locked or too new
 │   └── ArtefactError       a stored artefact is missing or damaged
 └── Cancelled               a person stopped the work; what was finished is kept
@@ -58,6 +59,10 @@ class EmbeddingError(CoreError):
 
 class GraphError(CoreError):
     """A neighbour graph is too small or does not belong to the embeddings at hand."""
+
+
+class ReviewError(CoreError):
+    """A decision names what is not there or contradicts an earlier one, or a queue cannot be made from this run."""
 
 
 class WorkspaceError(CoreError):

@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.ood", "core.space", "core.evaluate"}),
     frozenset({"core.catalogue", "core.demo"}),
     frozenset({"core.workspace", "core.stages"}),
+    frozenset({"core.review"}),
     frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results"}),
     frozenset({"core.pipeline"}),
     frozenset({"core.console", "core.serving", "core.showcase"}),

@@ -282,3 +282,70 @@ class StageProgress(Base):
     began_with: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class VerdictRow(Base):
+    """One verdict that reviewers may give; a changed list archives the old rows and adds new ones.
+
+    ``meaning`` is one of `core.review.verdicts.MEANINGS`: what exports make of it, whatever a lab calls it.
+    """
+
+    __tablename__ = "verdicts"
+    __table_args__ = (_NEVER_REUSED,)
+
+    id: Mapped[int] = _key()
+    uid: Mapped[str] = mapped_column(String(36), default=new_uid, unique=True)
+    key: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(200))
+    meaning: Mapped[str] = mapped_column(String(20))
+    position: Mapped[int] = mapped_column(Integer)
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+
+
+class Decision(Base):
+    """A reviewer's verdict on a region or a cluster, or the undoing of one; only ever added, never changed.
+
+    ``kind`` is ``verdict`` or ``undo``; ``replaces_id`` is the decision that it replaces or undoes. All decisions of
+    one ``act`` (a key that the client makes) were taken together: on a run of near-duplicates, on a selection.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        Index("ix_decisions_act", "act"),
+        Index("ix_decisions_region_id", "region_id"),
+        Index("ix_decisions_image_id", "image_id"),
+        Index("ix_decisions_replaces_id", "replaces_id"),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = _key()
+    uid: Mapped[str] = mapped_column(String(36), default=new_uid, unique=True)
+    idempotency_key: Mapped[str] = mapped_column(String(80), unique=True)
+    act: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(20))
+    scope: Mapped[str] = mapped_column(String(20))
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"))
+    region_id: Mapped[int | None] = mapped_column(ForeignKey("regions.id"))
+    cluster: Mapped[int | None] = mapped_column(Integer)
+    verdict: Mapped[str] = mapped_column(String(40))
+    concept_id: Mapped[int | None] = mapped_column(ForeignKey("concepts.id"))
+    note: Mapped[str] = mapped_column(Text, default="")
+    boxes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    seconds: Mapped[float | None] = mapped_column(Float)
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+
+
+class ReviewLease(Base):
+    """A region handed to one reviewer for a while, so that nobody else gets it meanwhile."""
+
+    __tablename__ = "review_leases"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    region_id: Mapped[int] = mapped_column(ForeignKey("regions.id"), primary_key=True)
+    actor: Mapped[str] = mapped_column(String(200))
+    until: Mapped[datetime]
