@@ -18,7 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.images"}),
     frozenset({"core.embed", "core.neighbours"}),
     frozenset({"core.ood", "core.space", "core.evaluate"}),
-    frozenset({"core.catalogue", "core.demo"}),
+    frozenset({"core.catalogue", "core.demo", "core.drift"}),
     frozenset({"core.workspace", "core.stages"}),
     frozenset({"core.review"}),
     frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results"}),

@@ -32,7 +32,7 @@ DETECTORS: dict[str, Detector] = {
     )
 }
 """Every detector with its usual settings."""
-SUGGESTED = "root_mahalanobis"
+SUGGESTED = "ensemble"
 """The detector to name beside kNN when in doubt; ``benchmarks/ood.py`` holds the rule by which it is chosen."""
 
 
