@@ -40,45 +40,76 @@ class Feature:
     change: float
 
 
+@dataclass(frozen=True)
+class Distributions:
+    """Distribution functions of F features in each of G groups.
+
+    Attributes:
+        below: ``[G, F, GRID]``: share of a group's rows at or below each place of a feature's grid.
+        means: ``[G, F]``: mean of a group's rows.
+    """
+
+    below: NDArray[np.float64]
+    means: NDArray[np.float64]
+
+    def __getitem__(self, groups: NDArray[Any]) -> Distributions:
+        return Distributions(self.below[groups], self.means[groups])
+
+    def then(self, other: Distributions) -> Distributions:
+        """These groups, and after them the other ones."""
+        return Distributions(np.concatenate([self.below, other.below]), np.concatenate([self.means, other.means]))
+
+
+def grids(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """``[F, GRID]``: where the distribution functions of ``[n, F]`` values are compared, the largest value repeated."""
+    found = np.empty((values.shape[1], GRID))
+    for place, column in enumerate(values.T):
+        known = np.unique(column)
+        if len(known) > GRID:
+            known = np.quantile(column, np.linspace(0.0, 1.0, GRID))
+        found[place] = np.concatenate([known, np.full(GRID - len(known), known[-1])])
+    return found
+
+
+def distributions(
+    values: NDArray[np.floating[Any]], member: NDArray[np.integer[Any]], groups: int, at: NDArray[np.float64]
+) -> Distributions:
+    """Distribution functions of ``[n, F]`` finite values in each group, every group with a row.
+
+    Args:
+        member: ``[n]`` in [0, groups).
+        at: From `grids`.
+    """
+    below = [
+        group_means(column[:, None] <= grid[None], member, groups) for column, grid in zip(values.T, at, strict=True)
+    ]
+    return Distributions(np.stack(below, axis=1), group_means(values, member, groups))
+
+
 def ks_shift(
-    values: NDArray[np.floating[Any]],
-    member: NDArray[np.integer[Any]],
-    names: tuple[str, ...],
-    rows: NDArray[np.bool_],
+    of: Distributions, spread: NDArray[np.floating[Any]], names: tuple[str, ...], rows: NDArray[np.bool_]
 ) -> tuple[Verdict, tuple[Feature, ...]]:
     """Kolmogorov-Smirnov on each feature, and on the most changed of them.
 
     Args:
-        values: ``[n, F]`` finite.
-        member: ``[n]`` groups in [0, G), each with a row; the batch's come first.
+        of: Of G groups, the batch's first.
+        spread: ``[F]`` what a change is measured in; 0 counts as 1.
         names: Of the F features.
         rows: ``[B, G]`` from `core.drift.permuting.assignments`.
     """
-    groups = rows.shape[1]
-    statistics = np.empty((len(rows), len(names)))
-    for place in range(len(names)):
-        column = values[:, place]
-        grid = np.unique(column)
-        if len(grid) > GRID:
-            grid = np.unique(np.quantile(column, np.linspace(0.0, 1.0, GRID)))
-        below = group_means((column[:, None] <= grid[None]).astype(float), member, groups)
-        statistics[:, place] = np.abs(mean_differences(below, rows)).max(axis=1)
-    means = group_means(values, member, groups)
-    batch, reference = means[rows[0]].mean(axis=0), means[~rows[0]].mean(axis=0)
-    known = values[~rows[0][member]]
-    spread = np.where(known.std(axis=0) > 1e-9, known.std(axis=0), 1.0)
+    apart = mean_differences(of.below.reshape(len(of.below), -1), rows)
+    statistics = np.abs(apart).reshape(len(rows), len(names), -1).max(axis=2)
+    batch, reference = of.means[rows[0]].mean(axis=0), of.means[~rows[0]].mean(axis=0)
     found, p = adjusted(statistics)
+    change = (batch - reference) / np.where(spread > 1e-9, spread, 1.0)
     return found, tuple(
-        Feature(name, float(statistics[0, i]), float(p[i]), float(batch[i]), float(reference[i]), float(change))
-        for i, (name, change) in enumerate(zip(names, (batch - reference) / spread, strict=True))
+        Feature(name, float(statistics[0, i]), float(p[i]), float(batch[i]), float(reference[i]), float(change[i]))
+        for i, name in enumerate(names)
     )
 
 
 def prior_shift(
-    concepts: NDArray[np.floating[Any]],
-    member: NDArray[np.integer[Any]],
-    names: tuple[str, ...],
-    rows: NDArray[np.bool_],
+    shares: NDArray[np.floating[Any]], names: tuple[str, ...], rows: NDArray[np.bool_]
 ) -> tuple[Verdict, tuple[Feature, ...]]:
     """Label-prior shift: do concepts come as often in the batch as in the reference?
 
@@ -86,10 +117,10 @@ def prior_shift(
     changed.
 
     Args:
-        concepts: ``[n, C]`` 0 or 1 (or probabilities) of labelled regions.
-        member, names, rows: As in `ks_shift`.
+        shares: ``[G, C]`` share of each group's labelled regions with each concept (or mean probability), the batch's
+            groups first.
+        names, rows: As in `ks_shift`.
     """
-    shares = group_means(concepts, member, rows.shape[1])
     spread = np.maximum(shares.std(axis=0), _SMALLEST_SPREAD)
     differences = mean_differences(shares, rows)
     found, p = adjusted(np.abs(differences) / spread)

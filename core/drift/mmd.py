@@ -75,22 +75,41 @@ def kernel_means(units: Tensor, member: NDArray[np.integer[Any]], groups: int, w
         units: ``[n, D]``.
         member: ``[n]`` in [0, groups), every group present. A group of a single frame has 1 on the diagonal.
     """
+    means = cross_means(units, member, groups, units, member, groups, width)
     sizes = np.bincount(member, minlength=groups).astype(float)
-    indicator = torch.zeros(len(units), groups, dtype=torch.float64)
-    indicator[torch.arange(len(units)), torch.from_numpy(member.astype(np.int64))] = 1.0
-    sums = torch.zeros(groups, groups, dtype=torch.float64)
-    with torch.inference_mode(), full_precision():
-        for start in range(0, len(units), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            kernel = (-_squared(units[rows], units) / (2.0 * width**2)).exp()
-            sums += indicator[rows].T @ (kernel.double() @ indicator)
-    means: NDArray[np.float64] = sums.numpy() / np.outer(sizes, sizes)
-    several = sizes > 1
-    within = np.ones(groups)
-    own = np.diag(sums.numpy())
-    within[several] = (own[several] - sizes[several]) / (sizes[several] * (sizes[several] - 1.0))
-    np.fill_diagonal(means, within)
+    # A frame's kernel with itself is 1 and says nothing of its group.
+    within = (np.diag(means) * sizes - 1.0) / np.maximum(sizes - 1.0, 1.0)
+    np.fill_diagonal(means, np.where(sizes > 1, within, 1.0))
     return means
+
+
+def cross_means(
+    left: Tensor,
+    left_member: NDArray[np.integer[Any]],
+    left_groups: int,
+    right: Tensor,
+    right_member: NDArray[np.integer[Any]],
+    right_groups: int,
+    width: float,
+) -> NDArray[np.float64]:
+    """``[G, H]``: the kernel's mean over the frames of each group of one side with each of the other."""
+    columns = _indicator(right_member, right_groups)
+    rows = _indicator(left_member, left_groups)
+    sums = torch.zeros(left_groups, right_groups, dtype=torch.float64)
+    with torch.inference_mode(), full_precision():
+        for start in range(0, len(left), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            kernel = (-_squared(left[part], right) / (2.0 * width**2)).exp()
+            sums += rows[part].T @ (kernel @ columns.float()).double()
+    sizes = np.outer(rows.sum(dim=0).numpy(), columns.sum(dim=0).numpy())
+    means: NDArray[np.float64] = sums.numpy() / sizes
+    return means
+
+
+def _indicator(member: NDArray[np.integer[Any]], groups: int) -> Tensor:
+    found = torch.zeros(len(member), groups, dtype=torch.float64)
+    found[torch.arange(len(member)), torch.from_numpy(member.astype(np.int64))] = 1.0
+    return found
 
 
 def squared_mmd(means: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -96,11 +96,12 @@ def group_means(
     values: NDArray[np.floating[Any]], member: NDArray[np.integer[Any]], groups: int
 ) -> NDArray[np.float64]:
     """``[groups, F]``: the mean of each group's rows of ``[n, F]``; NaN for a group without rows."""
-    sums = np.zeros((groups, values.shape[1]))
-    np.add.at(sums, member, values)
-    counts = np.bincount(member, minlength=groups).astype(float)
-    counts[counts == 0] = np.nan
-    means: NDArray[np.float64] = sums / counts[:, None]
+    order = np.argsort(member, kind="stable")
+    present, begins = np.unique(member[order], return_index=True)
+    means = np.full((groups, values.shape[1]), np.nan)
+    if len(present):
+        sizes = np.diff(np.append(begins, len(member)))
+        means[present] = np.add.reduceat(values[order].astype(np.float64), begins, axis=0) / sizes[:, None]
     return means
 
 

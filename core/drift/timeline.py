@@ -9,7 +9,7 @@ The contract:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.drift.marginals import Feature, ks_shift, prior_shift
-from core.drift.mmd import kernel_means, kernel_width, sample_rows, squared_mmd, unit_sample, witness
-from core.drift.permuting import PERMUTATIONS, Verdict, assignments, verdict
+from core.drift.marginals import Distributions, Feature, distributions, grids, ks_shift, prior_shift
+from core.drift.mmd import cross_means, kernel_means, kernel_width, sample_rows, squared_mmd, unit_sample, witness
+from core.drift.permuting import PERMUTATIONS, Verdict, assignments, group_means, verdict
 from core.errors import GraphError
 from core.neighbours.vectors import Vectors
 from core.ood.basis import Basis
@@ -32,7 +32,7 @@ QUESTIONS: dict[Question, str] = {
     "labels": "how often concepts occur",
 }
 COORDINATES = 8
-"""Leading directions of the reference that are looked at one by one."""
+"""Leading directions of reference and target together that are looked at one by one."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,115 @@ class Collection:
     concept_names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Side:
+    """A sample of some regions, group by group: what all tests of a batch or of the reference start from."""
+
+    named: NDArray[np.int64]
+    units: torch.Tensor
+    member: NDArray[np.int64]
+    coordinates: Distributions | None
+    pictures: tuple[NDArray[np.int64], Distributions] | None
+    labels: tuple[NDArray[np.int64], NDArray[np.float64]] | None
+
+
+class _Comparison:
+    """A reference, prepared once, and batches compared with it."""
+
+    def __init__(self, of: Collection, permutations: int, seed: int) -> None:
+        self.of, self.permutations, self.seed = of, permutations, seed
+        rows = sample_rows(of.groups, np.flatnonzero(of.reference), seed=seed)
+        asked = sample_rows(of.groups, np.flatnonzero(of.target & ~of.reference), seed=seed)
+        both = np.concatenate([rows, asked])
+        # Scales come of both sides alike: fitted on the reference alone they would make every batch look different.
+        units = unit_sample(of.embeddings, both)
+        self.width = kernel_width(units, of.groups[both], seed=seed)
+        self.basis = _basis(units)
+        if self.basis is not None:
+            coordinates = self._coordinates(units)
+            self.coordinate_grids, self.coordinate_spread = grids(coordinates), coordinates.std(axis=0)
+        finite = np.isfinite(of.statistics).all(axis=1) & (len(of.statistic_names) > 0)
+        self.has_pictures = bool(finite[both].any())
+        if self.has_pictures:
+            self.picture_grids = grids(of.statistics[both[finite[both]]])
+            inside = of.statistics[rows[finite[rows]]]
+            self.picture_spread = inside.std(axis=0) if len(inside) else np.ones(len(of.statistic_names))
+        self.finite = finite
+        self.reference = self._side(rows)
+        self.kernel = kernel_means(self.reference.units, self.reference.member, len(self.reference.named), self.width)
+
+    def _coordinates(self, units: torch.Tensor) -> NDArray[np.float32]:
+        assert self.basis is not None
+        found: NDArray[np.float32] = (units.numpy() - self.basis.mean) @ self.basis.axes[:, :COORDINATES]
+        return found
+
+    def _side(self, rows: NDArray[np.int64]) -> _Side:
+        of = self.of
+        units = unit_sample(of.embeddings, rows)
+        named, member = _numbered(of.groups[rows])
+        coordinates = pictures = labels = None
+        if self.basis is not None:
+            coordinates = distributions(self._coordinates(units), member, len(named), self.coordinate_grids)
+        seen = rows[self.finite[rows]]
+        if self.has_pictures and len(seen):
+            some, own = _numbered(of.groups[seen])
+            pictures = some, distributions(of.statistics[seen], own, len(some), self.picture_grids)
+        said = rows[np.isfinite(of.concepts[rows]).all(axis=1)] if len(of.concept_names) else rows[:0]
+        if len(said):
+            some, own = _numbered(of.groups[said])
+            labels = some, group_means(of.concepts[said], own, len(some))
+        return _Side(named, units, member, coordinates, pictures, labels)
+
+    def shift(self, number: int, is_reference: bool, batch: NDArray[np.bool_]) -> Shift | None:
+        """One batch against the reference without its groups; ``None`` where nothing of the reference is left."""
+        own_groups = np.unique(self.of.groups[batch])
+        known = self.reference
+        kept = ~np.isin(known.named, own_groups)
+        if not kept.any():
+            return None
+        new = self._side(sample_rows(self.of.groups, np.flatnonzero(batch), seed=self.seed))
+        verdicts: dict[Question, Verdict] = {"content": self._content(new, kept)}
+        features: dict[Question, tuple[Feature, ...]] = {}
+        if new.coordinates is not None and known.coordinates is not None:
+            names = tuple(f"direction {i + 1}" for i in range(new.coordinates.means.shape[1]))
+            both, rows = new.coordinates.then(known.coordinates[kept]), self._drawn(len(new.named), int(kept.sum()))
+            verdicts["coordinates"], found = ks_shift(both, self.coordinate_spread, names, rows)
+            features["coordinates"] = _sorted(found)
+        if new.pictures is not None and known.pictures is not None:
+            there = ~np.isin(known.pictures[0], own_groups)
+            if there.any():
+                both, rows = (
+                    new.pictures[1].then(known.pictures[1][there]),
+                    self._drawn(len(new.pictures[0]), int(there.sum())),
+                )
+                verdicts["pictures"], found = ks_shift(both, self.picture_spread, self.of.statistic_names, rows)
+                features["pictures"] = _sorted(found)
+        if new.labels is not None and known.labels is not None:
+            there = ~np.isin(known.labels[0], own_groups)
+            if there.any():
+                shares = np.concatenate([new.labels[1], known.labels[1][there]])
+                rows = self._drawn(len(new.labels[0]), int(there.sum()))
+                verdicts["labels"], found = prior_shift(shares, self.of.concept_names, rows)
+                features["labels"] = _sorted(found)
+        return Shift(number, is_reference, int(batch.sum()), len(own_groups), int(kept.sum()), verdicts, features)
+
+    def _drawn(self, batch: int, reference: int) -> NDArray[np.bool_]:
+        return assignments(batch, reference, self.permutations, self.seed)
+
+    def _content(self, new: _Side, kept: NDArray[np.bool_]) -> Verdict:
+        known, count = self.reference, len(new.named)
+        inside = kernel_means(new.units, new.member, count, self.width)
+        across = cross_means(new.units, new.member, count, known.units, known.member, len(known.named), self.width)[
+            :, kept
+        ]
+        means = np.block([[inside, across], [across.T, self.kernel[np.ix_(kept, kept)]]])
+        return verdict(squared_mmd(means, self._drawn(count, int(kept.sum()))))
+
+
 def timeline(of: Collection, *, permutations: int = PERMUTATIONS, seed: int = 0) -> tuple[Shift, ...]:
     """All batches, in order; first those of the target, then those of the reference.
+
+    A batch that shares every group with the reference cannot be compared and is left out.
 
     Raises:
         GraphError: there is no reference, or no region is in any batch.
@@ -94,95 +201,28 @@ def timeline(of: Collection, *, permutations: int = PERMUTATIONS, seed: int = 0)
         raise GraphError("there is no reference to compare with; choose reference conditions that some region meets")
     if not ((of.target | of.reference) & (of.batches >= 0)).any():
         raise GraphError("no region is in any batch; compare by something that the source names")
-    rows = sample_rows(of.groups, np.flatnonzero(of.reference), seed=seed)
-    units = unit_sample(of.embeddings, rows)
-    width = kernel_width(units, of.groups[rows], seed=seed)
-    axes = _axes(units)
-    return tuple(_shifts(of, width, axes, permutations, seed))
+    compared = _Comparison(of, permutations, seed)
+    sides = ((False, of.target & ~of.reference), (True, of.reference))
+    found = [
+        compared.shift(int(number), is_reference, side & (of.batches == number))
+        for is_reference, side in sides
+        for number in np.unique(of.batches[side & (of.batches >= 0)])
+    ]
+    return tuple(shift for shift in found if shift is not None)
 
 
-def _axes(units: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Mean and leading axes of the reference; ``None`` where all of it is one picture."""
+def _basis(units: torch.Tensor) -> Basis | None:
+    """The leading axes; ``None`` where all is one picture."""
     try:
-        basis = Basis.of(units, "drift")
+        return Basis.of(units, "drift")
     except GraphError:
         return None
-    return basis.mean, basis.axes[:, :COORDINATES]
 
 
-def _shifts(
-    of: Collection,
-    width: float,
-    axes: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
-    permutations: int,
-    seed: int,
-) -> Iterator[Shift]:
-    for is_reference, side in ((False, of.target & ~of.reference), (True, of.reference)):
-        for number in np.unique(of.batches[side & (of.batches >= 0)]):
-            batch = side & (of.batches == number)
-            rest = of.reference & ~np.isin(of.groups, of.groups[batch])
-            if rest.any():
-                yield _shift(of, int(number), is_reference, batch, rest, width, axes, permutations, seed)
-
-
-def _shift(
-    of: Collection,
-    number: int,
-    is_reference: bool,
-    batch: NDArray[np.bool_],
-    rest: NDArray[np.bool_],
-    width: float,
-    axes: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
-    permutations: int,
-    seed: int,
-) -> Shift:
-    both = [sample_rows(of.groups, np.flatnonzero(side), seed=seed) for side in (batch, rest)]
-    rows = np.concatenate(both)
-    units = unit_sample(of.embeddings, rows)
-    member, drawn = _pool(of.groups[rows], len(both[0]), permutations, seed)
-    verdicts: dict[Question, Verdict] = {
-        "content": verdict(squared_mmd(kernel_means(units, member, drawn.shape[1], width), drawn))
-    }
-    features: dict[Question, tuple[Feature, ...]] = {}
-    if axes is not None:
-        coordinates = (units.numpy() - axes[0]) @ axes[1]
-        names = tuple(f"direction {i + 1}" for i in range(coordinates.shape[1]))
-        verdicts["coordinates"], found = ks_shift(coordinates, member, names, drawn)
-        features["coordinates"] = _sorted(found)
-    parts: tuple[tuple[Question, NDArray[np.floating[Any]], tuple[str, ...]], ...] = (
-        ("pictures", of.statistics, of.statistic_names),
-        ("labels", of.concepts, of.concept_names),
-    )
-    for question, values, names in parts:
-        known = np.isfinite(values[rows]).all(axis=1) & (len(names) > 0)
-        inside = np.arange(len(rows)) < len(both[0])
-        if not (known & inside).any() or not (known & ~inside).any():
-            continue
-        own, shuffled = _pool(of.groups[rows[known]], int((known & inside).sum()), permutations, seed)
-        test = ks_shift if question == "pictures" else prior_shift
-        verdicts[question], found = test(values[rows[known]], own, names, shuffled)
-        features[question] = _sorted(found)
-    return Shift(
-        number,
-        is_reference,
-        int(batch.sum()),
-        len(np.unique(of.groups[batch])),
-        len(np.unique(of.groups[rest])),
-        verdicts,
-        features,
-    )
-
-
-def _pool(
-    groups: NDArray[np.integer[Any]], first: int, permutations: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Groups numbered with those of the first `first` rows (the batch) in front, and the assignments of them."""
-    batch = np.unique(groups[:first])
-    rest = np.unique(groups[first:])
-    order = np.concatenate([batch, rest])
-    place = np.argsort(order, kind="stable")
-    member: NDArray[np.int64] = place[np.searchsorted(order[place], groups)]
-    return member, assignments(len(batch), len(rest), permutations, seed)
+def _numbered(groups: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The groups, and each row's place among them."""
+    named, member = np.unique(groups, return_inverse=True)
+    return named.astype(np.int64), member.reshape(-1).astype(np.int64)
 
 
 def _sorted(features: Sequence[Feature]) -> tuple[Feature, ...]:
@@ -209,7 +249,7 @@ def driving(
     came, known = np.flatnonzero(batch), sample_rows(of.groups, np.flatnonzero(rest), seed=seed)
     sample = sample_rows(of.groups, came, seed=seed)
     new, old = unit_sample(of.embeddings, sample), unit_sample(of.embeddings, known)
-    width = kernel_width(old, of.groups[known], seed=seed)
+    width = kernel_width(torch.cat([new, old]), of.groups[np.concatenate([sample, known])], seed=seed)
     all_new = unit_sample(of.embeddings, came)
     drives = witness(all_new, new, old, width)
     lacks = witness(old, new, old, width)

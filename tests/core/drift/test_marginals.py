@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from core.drift.marginals import ks_shift, prior_shift
-from core.drift.permuting import assignments
+from core.drift.marginals import distributions, grids, prior_shift
+from core.drift.marginals import ks_shift as shift_of_distributions
+from core.drift.permuting import assignments, group_means
+
+
+def ks_shift(values, member, names, rows):
+    """The statistic from values: groups' distribution functions first."""
+    of = distributions(values, member, rows.shape[1], grids(values))
+    return shift_of_distributions(of, values[~rows[0][member]].std(axis=0), names, rows)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 4))
@@ -54,7 +61,7 @@ def test_shares_of_concepts_are_compared_over_groups():
     rng = np.random.default_rng(2)
     concepts = (rng.random((210, 3)) < (0.5, 0.2, 0.05)).astype(float)
     concepts[member == 0, 2] = 1.0
-    found, features = prior_shift(concepts, member, ("crab", "ray", "squid"), assignments(1, 20))
+    found, features = prior_shift(group_means(concepts, member, 21), ("crab", "ray", "squid"), assignments(1, 20))
     squid = features[2]
     assert (squid.batch, squid.p_value) == (1.0, pytest.approx(1 / 21))
     assert squid.change == pytest.approx(1.0 - squid.reference)
