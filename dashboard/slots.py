@@ -35,6 +35,12 @@ def _why(view: View, row: int) -> list[Layer]:
     return why.layers(view, row)
 
 
+def _decided(view: View, row: int) -> None:
+    from dashboard import decided
+
+    decided.decisions(view, row)
+
+
 LAYERS: tuple[Callable[[View, int], list[Layer]], ...] = (_why,)
 PREDICTIONS: tuple[Callable[[View, int], None], ...] = ()
-DECISIONS: tuple[Callable[[View, int], None], ...] = ()
+DECISIONS: tuple[Callable[[View, int], None], ...] = (_decided,)

@@ -234,6 +234,13 @@ def _spread(values: Sequence[dict[str, Any]], prefix: str) -> pd.DataFrame:
     return pd.DataFrame(columns, index=range(len(values)))
 
 
+def concept_names(database: Database, datasets: Sequence[str]) -> list[str]:
+    """Every concept in the label sets of these datasets, by name, sorted."""
+    with database.read() as session:
+        sets = select(Dataset.label_set_id).where(Dataset.name.in_(datasets))
+        return sorted(set(session.scalars(select(Concept.name).where(Concept.label_set_id.in_(sets)))))
+
+
 def concept_descendants(database: Database, datasets: Sequence[int]) -> dict[str, list[str]]:
     """For every concept with children in the datasets' label sets: the names of all concepts below it, sorted."""
     with database.read() as session:

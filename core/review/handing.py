@@ -2,7 +2,8 @@
 
 The contract:
 - a region on which a decision stands, or that is lent to somebody else, is not handed out;
-- only when a second opinion is asked is a region handed to somebody who has not decided on it, after exactly one has;
+- only when it is asked for is a region handed out on which somebody has decided: for a second opinion to somebody
+  else after exactly one person, or again to anyone;
 - a loan that is not used ends by itself; asking again renews one's own.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -20,6 +22,7 @@ from core.catalogue.schema import Decision, ReviewLease
 from core.errors import ReviewError
 from core.review.standing import parts, stands
 
+Rule = Literal["fresh", "second", "again"]
 LENT_FOR = timedelta(minutes=10)
 MOST = 200
 
@@ -49,7 +52,7 @@ def hand_out(
     actor: str,
     count: int,
     now: datetime,
-    second: bool = False,
+    rule: Rule = "fresh",
     without: Collection[int] = (),
     keep: Collection[int] = (),
 ) -> Handed:
@@ -58,7 +61,8 @@ def hand_out(
     Args:
         queue: Region ids in order.
         count: How many at most, up to `MOST`.
-        second: Ask for second opinions: regions on which one other person has decided and this one has not.
+        rule: ``fresh``: regions on which nobody has decided; ``second``: on which one other person has and this one has
+            not; ``again``: whatever was decided, by whomever.
         without: Regions passed over (skipped, say); their loans are given back unless they are in `keep`.
         keep: Regions that the reviewer still holds, whose loans are renewed.
 
@@ -83,12 +87,19 @@ def hand_out(
             mine += actor in people
             if len(chosen) >= count or region in without or lent.get(region, actor) != actor:
                 continue
-            if (len(people) == 1 and actor not in people) if second else not people:
+            if open_to(rule, people, actor):
                 chosen.append(region)
         _lend(session, run_id, {*chosen, *(r for r in keep if lent.get(r, actor) == actor)}, actor, now)
         _give_back(session, run_id, actor, {*without} - {*keep} - {*chosen})
-    open_for = sum(len(people) == 1 and actor not in people for people in (who.get(r, ()) for r in queue))
-    return Handed(tuple(chosen), decided, open_for if second else len(queue) - decided, mine)
+    left = sum(open_to(rule, who.get(region, frozenset()), actor) for region in queue)
+    return Handed(tuple(chosen), decided, left, mine)
+
+
+def open_to(rule: Rule, people: Collection[str], actor: str) -> bool:
+    """Whether a region on which these people have decided is still to be looked at by this reviewer."""
+    if rule == "second":
+        return len(people) == 1 and actor not in people
+    return rule == "again" or not people
 
 
 def deciders(session: Session) -> dict[int, frozenset[str]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.catalogue.database import Database
@@ -92,6 +92,19 @@ def standing(database: Database, *, run_id: int | None = None) -> list[DecisionE
 def act_entries(session: Session, act: str) -> list[DecisionEntry]:
     """The decisions of one act, in their order."""
     return _entries(session, Decision.act == act)
+
+
+def recent(database: Database, run_id: int, actor: str, limit: int = 30) -> list[DecisionEntry]:
+    """The first decision of each of a reviewer's last acts in a run that still stand, newest first."""
+    with database.read() as session:
+        newest = session.execute(
+            select(func.min(Decision.id), Decision.act)
+            .where(Decision.run_id == run_id, Decision.actor == actor, stands())
+            .group_by(Decision.act)
+            .order_by(func.min(Decision.id).desc())
+            .limit(limit)
+        ).all()
+        return _entries(session, Decision.id.in_([first for first, _ in newest]), all_stand=True)[::-1]
 
 
 def _entries(session: Session, condition: ColumnElement[bool], *, all_stand: bool = False) -> list[DecisionEntry]:

@@ -136,13 +136,15 @@ def test_what_is_skipped_goes_to_others_and_what_is_decided_to_nobody(space, reg
 
 def test_second_opinions_are_of_others_and_only_when_asked(space, regions):
     decide(space.database, Act("decided-1", "Ada", 2, "new", regions=(regions[3],)), now=NOW)
-    ask = {"count": 5, "now": NOW, "second": True}
+    ask = {"count": 5, "now": NOW, "rule": "second"}
     assert hand_out(space.database, 2, regions, actor="Ada", **ask).regions == ()
     found = hand_out(space.database, 2, regions, actor="Bob", **ask)
     assert (found.regions, found.left) == ((regions[3],), 1)
     assert hand_out(space.database, 2, regions, actor="Cy", **ask).regions == ()
     decide(space.database, Act("decided-2", "Bob", 2, "gear", regions=(regions[3],)), now=NOW)
     assert hand_out(space.database, 2, regions, actor="Cy", **ask).regions == ()
+    again = hand_out(space.database, 2, [regions[3]], actor="Ada", count=1, now=NOW + 2 * LENT_FOR, rule="again")
+    assert (again.regions, again.left) == ((regions[3],), 1)
 
 
 VERDICTS = st.sampled_from(["new", "water", "gear"])
