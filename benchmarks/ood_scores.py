@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import alternate, append_result
-from core.neighbours.graph import reference_graph
-from core.ood.knn import knn_scores
 
 K = 100
 
@@ -85,6 +83,9 @@ def by_cleanlab(collection: Collection) -> NDArray[np.float64]:
 
 def by_product(collection: Collection, *, grouped: bool = True) -> NDArray[np.float32]:
     """All regions, each without its own dive."""
+    from core.neighbours.graph import reference_graph
+    from core.ood.knn import knn_scores
+
     groups = collection.dive if grouped else None
     graph = reference_graph(collection.embeddings, groups=groups, reference=collection.reference, k=K)
     return knn_scores(graph.distances, K)

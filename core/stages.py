@@ -29,7 +29,7 @@ VERSIONS: Mapping[str, int] = {
     "graph_all": 1,
     "graph_reference": 1,
     "scores": 1,
-    "projection": 1,
+    "projection": 2,
     "clusters": 1,
 }
 """Every stage that leaves an artefact, in order, with the version of its results."""

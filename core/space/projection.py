@@ -1,9 +1,9 @@
 """The collection on a plane: UMAP from the shared neighbour graph.
 
 McInnes, Healy & Melville 2018, arXiv 1802.03426, by umap-learn. The contract:
-- umap-learn never searches neighbours: it is given exactly ``n_neighbors`` columns of the graph (wider arrays would be
-  used whole below 4,096 rows, narrower ones silently searched again), copied (it writes into them), itself first;
-- no point is cut off (umap-learn drops cosine neighbours at distance 2 and then places such a point nowhere);
+- umap-learn lays out, and only that: neighbours come from the shared graph, exactly ``n_neighbors`` columns of it, and
+  their weights from `memberships`;
+- no point is cut off (umap-learn would drop cosine neighbours at distance 2 and then place such a point nowhere);
 - with a seed (the default) the layout runs on one thread and gives the same bytes again; the fast mode uses all threads
   and differs from call to call;
 - collections too small or too uniform for UMAP get the plane that is left to draw them on.
@@ -21,6 +21,7 @@ from core.errors import GraphError
 from core.neighbours.graph import Graph
 from core.neighbours.vectors import Vectors, check_shape
 from core.settings import ProjectionSettings
+from core.space.memberships import memberships
 from core.space.start import principal_plane, start_positions
 
 _TOO_FEW = 5
@@ -69,24 +70,28 @@ def _all_equal(embeddings: Vectors) -> bool:
 
 def _umap(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
     with _ONE_AT_A_TIME, warnings.catch_warnings():
-        # About threads given up for a seed and a search index not given: both are meant.
+        # About threads given up for a seed: they are meant to be.
         warnings.simplefilter("ignore")
-        from umap import UMAP
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
 
-        layout = UMAP(
-            n_neighbors=near.k,
-            min_dist=settings.min_dist,
-            metric="cosine",
+        slope, power = find_ab_params(1.0, settings.min_dist)
+        placed, _ = simplicial_set_embedding(
+            start,
+            memberships(near),
+            n_components=2,
+            initial_alpha=1.0,
+            a=slope,
+            b=power,
+            gamma=1.0,
+            negative_sample_rate=5,
+            n_epochs=None,
             init=start,
-            random_state=None if settings.fast else settings.seed,
-            n_jobs=-1 if settings.fast else 1,
-            disconnection_distance=np.inf,
-            precomputed_knn=(
-                near.indices.astype(np.int32, copy=True),
-                near.distances.astype(np.float32, copy=True),
-                None,
-            ),
+            random_state=np.random.RandomState(settings.seed),
+            metric="cosine",
+            metric_kwds={},
+            densmap=False,
+            densmap_kwds={},
+            output_dens=False,
+            parallel=settings.fast,
         )
-        # The start stands in for the embeddings, of which only the number of rows is read when neighbours are given.
-        placed = layout.fit_transform(start)
     return np.ascontiguousarray(placed, dtype=np.float32)

@@ -8,6 +8,7 @@ import pytest
 from core.errors import EmbeddingError, GraphError
 from core.neighbours.graph import Graph, similarity_graphs
 from core.settings import ProjectionSettings
+from core.space.memberships import memberships
 from core.space.projection import project
 from core.space.quality import map_quality
 from core.space.start import principal_plane, start_positions
@@ -41,22 +42,28 @@ def test_a_seeded_layout_repeats_to_the_byte_and_keeps_neighbours():
     assert quality.continuity > 0.9
 
 
-def test_umap_is_given_exactly_the_columns_it_shall_use(monkeypatch):
-    import umap
+@pytest.mark.parametrize("neighbours", [7, 30])
+def test_memberships_are_those_of_umap(neighbours):
+    from umap.umap_ import fuzzy_simplicial_set
 
-    seen = {}
+    copies = clouds(each=4)[:, :3]
+    embeddings = np.concatenate([clouds(each=10)[:, :3], copies, copies, np.tile(np.float32([1, 2, 3]), (40, 1))])
+    near = graph_of(embeddings).first(neighbours)
+    theirs, _, _ = fuzzy_simplicial_set(
+        embeddings, neighbours, np.random.RandomState(0), "cosine", knn_indices=near.indices, knn_dists=near.distances
+    )
+    assert np.abs(memberships(near) - theirs).max() < 2e-6
 
-    class Watched(umap.UMAP):
-        def fit_transform(self, points):
-            seen.update(shape=self.precomputed_knn[0].shape, neighbours=self.n_neighbors, seed=self.random_state)
-            return super().fit_transform(points)
 
-    monkeypatch.setattr(umap, "UMAP", Watched)
-    embeddings = clouds(each=10)
-    project(graph_of(embeddings), embeddings, ProjectionSettings(n_neighbors=7))
-    assert seen == {"shape": (60, 7), "neighbours": 7, "seed": 0}
-    project(graph_of(embeddings[:9]), embeddings[:9], ProjectionSettings(n_neighbors=30))
-    assert seen == {"shape": (9, 8), "neighbours": 8, "seed": 0}
+def test_memberships_worked_by_hand():
+    # Three points on a line of distances: 0 and 1 are 0.2 apart, 2 is 0.6 from 1 and 0.8 from 0; log2(3) is shared out.
+    indices = np.int32([[0, 1, 2], [1, 0, 2], [2, 1, 0]])
+    near = Graph(indices, np.float32([[0, 0.2, 0.8], [0, 0.2, 0.6], [0, 0.6, 0.8]]))
+    # A row's nearest other point counts 1, so the second counts log2(3) - 1, whatever its distance.
+    second = np.log2(3) - 1
+    either = second + second - second * second
+    expected = [[0, 1, either], [1, 0, 1], [either, 1, 0]]
+    np.testing.assert_allclose(memberships(near).toarray(), expected, atol=2e-5)
 
 
 def test_fewer_columns_than_neighbours_are_refused_and_not_searched_again():
