@@ -41,6 +41,11 @@ def summary(run: Run, make: Callable[..., Any], *options: Any) -> Any:
     return _summary(make.__name__, run.key, options, lambda: make(images(run), *options))
 
 
+def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """Anything else of a run, made once for these options (plain values); ``name`` is unique to what it is."""
+    return _summary(f"={name}", run.key, options, make)
+
+
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _figure(name: str, run_key: str, mode: str, options: tuple[Any, ...], _make: Callable[[], go.Figure]) -> go.Figure:
     return _make()

@@ -17,7 +17,7 @@ from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
 from dashboard.theme import MODES, Theme, stylesheet
-from dashboard.views import browse, outliers, overview
+from dashboard.views import browse, drift, outliers, overview, review
 from dashboard.views import help as help_page
 from dashboard.views import map as map_page
 
@@ -36,7 +36,11 @@ PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
         ("Browse", "browse", ":material/grid_view:", browse.page),
         ("Map", "map", ":material/bubble_chart:", map_page.page),
     ],
-    "Judge": [("Outliers", "outliers", ":material/scatter_plot:", outliers.page)],
+    "Judge": [
+        ("Outliers", "outliers", ":material/scatter_plot:", outliers.page),
+        ("Review", "review", ":material/fact_check:", review.page),
+        ("Drift", "drift", ":material/timeline:", drift.page),
+    ],
     "Learn": [("Help", "help", ":material/menu_book:", help_page.page)],
 }
 """Every page by group: title, address, icon, what draws it. The first is the one that opens."""

@@ -126,6 +126,7 @@ def _sentence(raised: NDArray[np.bool_], rate: float, control: Control, smallest
     if smallest_p > single * (1.0 + 1e-9) and count:
         text += (
             f" A change of a single batch cannot raise one here: p is at least {smallest_p:.2g}, and the first alarm "
-            f"needs {single:.2g}; a reference of {ceil(1.0 / single - 1e-9) - 1:,} groups would do."
+            f"needs {single:.2g}; larger batches of several groups, or a reference of "
+            f"{ceil(1.0 / single - 1e-9) - 1:,} groups would do."
         )
     return text

@@ -21,8 +21,8 @@ from tests.dashboard.synthetic import make_collection
 
 MAIN = Path(shell.__file__).with_name("main.py")
 ADDRESSES = [path for pages in shell.PAGES.values() for _, path, _, _ in pages]
-PLOTS = {"overview": 2, "outliers": 2, "map": 1}
-GALLERIES = {"overview": 2, "outliers": 2, "browse": 2, "map": 2}
+PLOTS = {"overview": 2, "outliers": 2, "map": 1, "drift": 3}
+GALLERIES = {"overview": 2, "outliers": 2, "browse": 2, "map": 2, "drift": 3}
 """How many of them a page has at least, the switch of the display counting as a gallery; 0 and 1 where not named."""
 
 

@@ -62,7 +62,7 @@ def test_the_share_of_false_alarms_is_kept(control):
 def test_what_cannot_be_is_said_with_the_groups_that_would_do():
     text = alarms(np.full(6, 0.5), control="benjamini-hochberg", smallest_p=1 / 61).sentence
     assert "0 of 6 batches" in text
-    assert "a reference of 119 groups would do" in text
+    assert "or a reference of 119 groups would do" in text
     assert "would do" not in alarms(np.full(2, 0.5), smallest_p=1 / 61).sentence
     assert "nominal" in alarms(np.full(2, 0.5), control="nominal").sentence
     assert alarms(np.zeros(0), control="lord++").raised.shape == (0,)
