@@ -1,4 +1,4 @@
-"""The current selection on the screen: facets, ranges and chips that write it to the URL, and read it from there.
+"""The current selection on the screen: read from the URL and written to it, shown as chips that can be taken away.
 
 The contract: the URL holds the selection and nothing else does, but for a copy in the session that is written back when
 going to another page drops it. Widgets are set from the URL before they are drawn.
@@ -6,25 +6,23 @@ going to another page drops it. Widgets are set from the URL before they are dra
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
-from dashboard import parts, selecting, words
-from dashboard.selecting import FACETS, LACKING, PARAMETERS, SPANS, Facet, Found, Index, Selection, Span
+from dashboard import indexing, likeness, ordering, parts, saved, selecting, state, words
+from dashboard.indexing import SPANS, Facet, Index, Span
+from dashboard.selecting import FACETS, LACKING, PARAMETERS, TEXTS, Found, Selection
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from core.runs import Run
+    from dashboard.ordering import Order
 
-PAGES = ("browse", "map")
+PAGES = ("", "browse", "map", "duplicates", "review")
 """Addresses of the pages that show the current selection."""
 _KEPT, _PAGE = "selection_kept", "selection_page"
-_STEPS: dict[Span, float] = {"depth": 1.0, "score": 0.001}
 
 
 def keep(address: str) -> None:
@@ -37,6 +35,12 @@ def keep(address: str) -> None:
     st.session_state[_KEPT] = _read()
 
 
+def forget() -> None:
+    """Ask for everything, on every page."""
+    st.session_state.pop(_KEPT, None)
+    _write({})
+
+
 def current() -> Selection:
     """What the URL asks for."""
     return selecting.from_query(_read())
@@ -45,6 +49,11 @@ def current() -> Selection:
 def put(selection: Selection) -> None:
     """Ask for something else from now on."""
     _write(selecting.to_query(selection))
+
+
+def carry(selection: Selection) -> None:
+    """Ask for something else on the page that is opened next."""
+    st.session_state[_KEPT] = selecting.to_query(selection)
 
 
 def _read() -> dict[str, list[str]]:
@@ -62,22 +71,60 @@ def _write(query: dict[str, list[str]]) -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _index(run_key: str, _run: Run) -> Index:
-    return selecting.index(_run.table)
+    from core.catalogue.regions import concept_descendants, dataset_ids
+
+    space = state.workspace()
+    known = {entry.name for entry in space.datasets()}
+    ids = dataset_ids(space.database, [name for name in _run.settings.datasets if name in known])
+    return indexing.index(_run.table, concept_descendants(space.database, ids))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _order(run_key: str, sort: str, _run: Run) -> np.ndarray:
-    return selecting.order(_run.table, sort)
+    return ordering.order(_run.table, sort)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _orders(run_key: str, _run: Run) -> dict[str, Order]:
+    return ordering.orders(_run.table)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def limits(run_key: str, span: Span, _index: Index) -> tuple[float, float] | None:
+    """Smallest and largest value of a span in a run."""
+    return _index.limits(span)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def whole_bars(run_key: str, span: Span, _index: Index) -> np.ndarray:
+    """The histogram of a span over the whole run."""
+    return selecting.find(_index, Selection()).bars[span]
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def _found(run_key: str, query: str, _run: Run, _selection: Selection) -> Found:
+    return selecting.find(index(_run), _selection, saved.masks(state.workspace(), _run, _selection))
 
 
 def index(run: Run) -> Index:
-    """`selecting.index` of a run, made once."""
+    """`indexing.index` of a run, made once."""
     return _index(run.key, run)
 
 
-def rows(run: Run, found: Found, sort: str) -> np.ndarray:
+def found(run: Run, selection: Selection) -> Found:
+    """What a selection gives in a run, saved selections included; made once, shared, not changed by anyone."""
+    return _found(run.key, condition(selection), run, selection)
+
+
+def condition(selection: Selection) -> str:
+    """The selection's conditions as a key for what is kept of them; orders make no difference."""
+    return repr(selecting.to_query(replace(selection, like="", sort=Selection.sort)))
+
+
+def rows(run: Run, found: Found, selection: Selection) -> np.ndarray:
     """Rows of the run that fit, in order."""
-    ordered = _order(run.key, sort, run)
+    alike = likeness.distances(run, selection.like) if selection.like else None
+    ordered = _order(run.key, selection.sort, run) if alike is None else alike.order
     chosen: np.ndarray = ordered[found.mask[ordered]]
     return chosen
 
@@ -88,84 +135,29 @@ def value_name(facet: Facet, value: str) -> str:
         return {"concept": "unlabelled", "flagged": "not judged"}.get(facet, "not given")
     if facet == "cluster" and value != "noise":
         return f"cluster {value}"
+    if facet == "lacks":
+        return f"no {value}"
     return words.group(value) if facet == "group" else value
 
 
-def facets(run: Run, selection: Selection, found: Found) -> None:
-    """The boxes and sliders of everything that this run can be narrowed by."""
-    known = index(run)
-    st.session_state["facet_file"] = selection.file
-    st.text_input("File name contains", key="facet_file", on_change=_file_changed, placeholder="text", max_chars=200)
-    for facet, title in FACETS.items():
-        chosen = selection.chosen.get(facet, ())
-        counts = found.counts[facet]
-        if len(known.values[facet]) + (LACKING in counts) > 1 or chosen:
-            _facet(facet, title, chosen, counts)
-    for span, (title, _) in SPANS.items():
-        _span(span, title, known.limits(span), selection.spans.get(span))
-
-
-def _facet(facet: Facet, title: str, chosen: Sequence[str], counts: Mapping[str, int]) -> None:
-    key = f"facet_{facet}"
-    st.session_state[key] = list(chosen)
-    st.multiselect(
-        title,
-        [*counts, *(value for value in chosen if value not in counts)],
-        key=key,
-        format_func=lambda value: f"{value_name(facet, value)} ({words.count(counts.get(value, 0))})",
-        on_change=_facet_changed,
-        args=(facet,),
-        placeholder="any",
-    )
-
-
-def _span(span: Span, title: str, limits: tuple[float, float] | None, chosen: tuple[float, float] | None) -> None:
-    step = _STEPS[span]
-    if limits is None:
-        return
-    low, high = (round(math.floor(limits[0] / step) * step, 3), round(math.ceil(limits[1] / step) * step, 3))
-    if high - low < 2 * step:
-        return
-    inside = (min(max(chosen[0], low), high), max(min(chosen[1], high), low)) if chosen else (low, high)
-    st.session_state[f"facet_{span}"] = inside
-    st.slider(
-        title,
-        low,
-        high,
-        step=step,
-        format="%.0f" if step >= 1 else "%.3f",
-        key=f"facet_{span}",
-        on_change=_span_changed,
-        args=(span, (low, high)),
-    )
-
-
-def _file_changed() -> None:
-    text = str(st.session_state["facet_file"]).strip()
-    put(replace(current(), file=text))
-
-
-def _facet_changed(facet: Facet) -> None:
-    put(current().choosing(facet, st.session_state[f"facet_{facet}"]))
-
-
-def _span_changed(span: Span, limits: tuple[float, float]) -> None:
-    ends = tuple(st.session_state[f"facet_{span}"])
-    put(current().within(span, None if ends == limits else ends))
+def orders(run: Run) -> dict[str, Order]:
+    """Every order that a run knows."""
+    return _orders(run.key, run)
 
 
 def sorting(run: Run, selection: Selection) -> None:
     """The choice of an order, among what is known."""
-    table = run.table
-    offered = [name for name, (_, column, _) in selecting.SORTS.items() if table[column].notna().any()]
-    if selection.sort not in offered:
-        offered.append(selection.sort)
+    known = orders(run)
+    offered = list(known) if selection.sort in known else [selection.sort, *known]
+    if selection.like:
+        st.selectbox("Order", ["most alike first"], disabled=True, label_visibility="collapsed")
+        return
     st.session_state["sort_box"] = selection.sort
     st.selectbox(
         "Order",
         offered,
         key="sort_box",
-        format_func=lambda name: selecting.SORTS[name][0],
+        format_func=lambda name: known[name].words if name in known else "as they come",
         on_change=_sort_changed,
         label_visibility="collapsed",
     )
@@ -177,18 +169,9 @@ def _sort_changed() -> None:
 
 def chips(selection: Selection) -> None:
     """Every condition as a button that takes it away."""
-    if not selection.narrows:
+    without = _without(selection)
+    if not without:
         return
-    without = [
-        *((f"{FACETS[f]}: {value_name(f, v)}", selection.choosing(f, [o for o in values if o != v]))
-          for f, values in selection.chosen.items() for v in values),
-        *((f"{SPANS[s][0]}: {low:.6g}–{high:.6g}", selection.within(s, None))
-          for s, (low, high) in selection.spans.items()),
-    ]  # fmt: skip
-    if selection.file:
-        without.append((f"File: {selection.file}", replace(selection, file="")))
-    if selection.areas:
-        without.append(("Area on the map", replace(selection, areas=())))
     with st.container(horizontal=True, key="chips", gap="small"):
         for place, (text, rest) in enumerate(without):
             shown = text if len(text) <= 48 else text[:46] + "…"
@@ -197,6 +180,41 @@ def chips(selection: Selection) -> None:
         if len(without) > 1:
             nothing = Selection(sort=selection.sort)
             st.button("Show everything", key="chip_all", on_click=put, args=(nothing,), type="tertiary")
+
+
+def _without(selection: Selection) -> list[tuple[str, Selection]]:
+    """Each condition in words, and the selection without it."""
+    found = [
+        (f"{FACETS[facet]}: {value_name(facet, value)}", selection.choosing(facet, [o for o in values if o != value]))
+        for facet, values in selection.chosen.items()
+        for value in values
+    ]
+    for span, (low, high) in selection.spans.items():
+        ends = f"{_end(span, low)}–{_end(span, high)}"
+        found.append((f"{SPANS[span][0]}: {ends}", selection.within(span, None)))
+    for name, title in TEXTS.items():
+        if text := getattr(selection, name):
+            found.append((f"{title}: {text}", replace(selection, **{name: ""})))
+    if selection.saved or selection.without:
+        known = saved.named(state.workspace(), (*selection.saved, *selection.without))
+        for side, word in (("saved", "Saved"), ("without", "Without")):
+            ids = getattr(selection, side)
+            for name in ids:
+                title = known[name].name if name in known else "no longer there"
+                rest = tuple(other for other in ids if other != name)
+                found.append((f"{word}: {title}", replace(selection, **{side: rest})))
+    if selection.areas:
+        found.append(("Area on the map", replace(selection, areas=())))
+    if selection.like:
+        found.append(("Sorted by likeness to one picture", replace(selection, like="")))
+    return found
+
+
+def _end(span: Span, number: float) -> str:
+    if span != "time":
+        return f"{number:.6g}"
+    moment = np.datetime64(round(number), "s").item()
+    return words.when(moment, time=bool(number % 86400 and (number + 1) % 86400)).removesuffix(" UTC")
 
 
 def count_sentence(found: Found) -> str:

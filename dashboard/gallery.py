@@ -74,8 +74,8 @@ def gallery(
         rows: ``[N]`` rows of the run in the order to show.
         key: Unique on the page; the selection is kept under it.
         label: What a screen reader calls the list.
-        captions: Columns written under each picture, from `dashboard.listings.CAPTIONS`.
-        extra: One more caption a row, first in line (a distance to the picture at hand, say).
+        captions: Columns written under each picture, in the words of `dashboard.listings.CAPTIONS`.
+        extra: One more caption for the first rows or for all, first in line (a distance to the picture at hand, say).
         layout: ``grid`` fills the width and scrolls down; ``rows`` shows all of a short list in `columns`; ``strip`` is
             one line that scrolls sideways.
         height: Of the whole, in pixels at normal type; ``rows`` takes what it needs.

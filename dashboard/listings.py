@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import words
+from dashboard import ordering, words
 from dashboard.sheets import too_small
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Listing:
 
     Attributes:
         rows: ``[N]`` int32 rows of the run.
-        captions: Columns of the run's table, from `CAPTIONS`.
-        extra: One more caption a row, or empty.
+        captions: Columns of the run's table.
+        extra: One more caption for the first rows, or empty.
     """
 
     key: str
@@ -70,15 +70,25 @@ class Listing:
         rows = self.rows[start : start + BLOCK]
         records = self.run.table[[*_NEEDED, *self.captions]].iloc[rows].to_dict("records")
         return [
-            item(record, int(row), self.captions, self.extra[start + i] if self.extra else "")
+            item(record, int(row), self.captions, self.extra[start + i] if start + i < len(self.extra) else "")
             for i, (row, record) in enumerate(zip(rows, records, strict=True))
         ]
+
+
+def caption(column: str, record: dict[Any, Any]) -> str:
+    """What stands under a picture for a column: as `CAPTIONS` says, else its name and value."""
+    if column in CAPTIONS:
+        return CAPTIONS[column](record)
+    value = record[column]
+    name = ordering.NAMES.get(column, column.removeprefix("extra.").replace("_", " "))
+    shown = f"{value:.3g}" if isinstance(value, float) and not words.missing(value) else words.text(value)
+    return f"{name} {shown}"
 
 
 def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str = "") -> dict[str, Any]:
     """One picture as a gallery shows it. Names and labels are text from strangers: shown as text only."""
     name = str(record["path"]).rsplit("/", 1)[-1]
-    lines = [line for line in (extra, *(CAPTIONS[column](record) for column in captions)) if line]
+    lines = [line for line in (extra, *(caption(column, record) for column in captions)) if line]
     flagged = bool(record["flagged"]) if not words.missing(record["flagged"]) else False
     part = str(record["region"]) != "image"
     width, height = (record["box_w"], record["box_h"]) if part else (record["width"], record["height"])
@@ -95,6 +105,14 @@ def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str =
     }
 
 
+def described(run: Run, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Some regions of a run, each with what is known of its concepts, score, depth, group and cluster."""
+    captions = [name for name in ("concepts", "ood_score", "depth_m", "group", "cluster") if name in run.table]
+    records = run.table[[*_NEEDED, *captions]].iloc[list(rows)].to_dict("records")
+    made = [item(record, row, captions) for row, record in zip(rows, records, strict=True)]
+    return [{**one, "lines": [line for line in one["lines"] if line.split(" ")[-1] != words.MISSING]} for one in made]
+
+
 class Listings:
     """The listings in use, least recently used dropped first."""
 
@@ -108,8 +126,8 @@ class Listings:
 
         Args:
             rows: ``[N]`` integers, rows of the run.
-            captions: Columns named in `CAPTIONS`.
-            extra: One caption a row that stands first, or none.
+            captions: Columns of the run's table.
+            extra: One caption that stands first, for all rows or for as many as come first.
         """
         rows = np.ascontiguousarray(rows, dtype=np.int32)
         state = hashlib.blake2b(digest_size=12)

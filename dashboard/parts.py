@@ -49,6 +49,13 @@ def pair(key: str, shares: Sequence[float] = (1, 1)) -> Iterator[Sequence[DeltaG
         yield st.columns(shares, gap="medium")
 
 
+@contextmanager
+def beside(key: str) -> Iterator[Sequence[DeltaGenerator]]:
+    """A narrow column of a fixed width, and the rest; below each other where there is little room."""
+    with st.container(key=f"beside_{key}"):
+        yield st.columns([1, 3.4], gap="medium")
+
+
 def note(text: str) -> None:
     """A quiet remark; nothing when there is nothing to say."""
     if not text:

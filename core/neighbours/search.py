@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.errors import EmbeddingError, GraphError
 from core.neighbours.graph import Graph
@@ -58,3 +59,33 @@ def search(
         progress(len(starts), len(starts))
     indices, distances = found.result()
     return Graph(indices.astype(np.int32), distances)
+
+
+def distances_to(query: Vectors, embeddings: Vectors, *, block: int = 4096) -> NDArray[np.float32]:
+    """How far every row of a collection lies from one vector.
+
+    Args:
+        query: ``[D]`` floating, any length.
+        embeddings: ``[N, D]`` floating, any length; a memory map is read block by block.
+        block: Rows of one product.
+
+    Returns:
+        ``[N]`` float32 cosine distances in [0, 2]; 0 is a copy.
+
+    Raises:
+        EmbeddingError: dimensions differ, or a row is zero or not finite.
+    """
+    asked = query[None]
+    _, width = check_shape(asked, "queries")
+    count, stored = check_shape(embeddings)
+    if width != stored:
+        raise EmbeddingError(f"queries must have the embeddings' {stored} dimensions, got {width}")
+    where = torch.device("cpu")
+    found = np.empty(count, np.float32)
+    with full_precision():
+        left = unit_rows(asked, np.arange(1), where, name="queries")
+        for begin in range(0, count, block):
+            right = unit_rows(embeddings, slice(begin, begin + block), where, name="embeddings")
+            found[begin : begin + block] = (1 - similarity(left, right)[0]).numpy()
+    clipped: NDArray[np.float32] = np.clip(found, 0, 2)
+    return clipped

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import streamlit
 from core.catalogue.regions import dataset_ids, region_table
 from core.settings import RegionSettings, RunSettings
 from core.workspace import open_workspace
-from dashboard import choosing, parts, selecting, state
+from dashboard import choosing, faceting, likeness, parts, state
 from dashboard.selecting import Selection
 from tests.dashboard.synthetic import HOSTILE, invented, make_workspace, write_run
 from tests.dashboard.test_pages import opened, said
@@ -41,49 +44,116 @@ def bare(bare_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def expected(view: state.View, selection: Selection) -> str:
-    return choosing.count_sentence(selecting.find(choosing.index(view.run), selection))
+    return choosing.count_sentence(choosing.found(view.run, selection))
+
+
+def column(app) -> dict:
+    """What the column of facets was sent."""
+    (found,) = (
+        json.loads(item.proto.json)
+        for item in app.get("bidi_component")
+        if item.proto.component_name.endswith("facets")
+    )
+    return found
 
 
 def test_a_link_reopens_the_same_view(served, view):
-    app = opened("browse", set="target", depth="900..1200", site=["canyon", "plain"], sort="deep")
+    app = opened(
+        "browse", set="target", depth="900..1200", site=["canyon", "plain"], sort="deep", time="2021-05-01..2022-01-01"
+    )
     assert not app.exception
-    wanted = Selection({"set": ("target",), "site": ("canyon", "plain")}, {"depth": (900.0, 1200.0)})
+    moments = (1619827200.0, 1640995200.0)
+    wanted = Selection({"set": ("target",), "site": ("canyon", "plain")}, {"depth": (900.0, 1200.0), "time": moments})
     assert expected(view, wanted) in said(app)
     assert "pictures are shown" in said(app)
-    assert app.multiselect("facet_site").value == ["canyon", "plain"]
-    assert app.slider("facet_depth").value == (900.0, 1200.0)
+    sent = column(app)
+    site = next(facet for facet in sent["facets"] if facet["name"] == "site")
+    assert [value["value"] for value in site["values"] if value["chosen"]] == ["canyon", "plain"]
+    assert next(span for span in sent["spans"] if span["name"] == "depth")["ends"] == [900.0, 1200.0]
     assert app.selectbox("sort_box").value == "deep"
-    assert [item.key for item in app.button if (item.key or "").startswith("chip_")] == [
-        *(f"chip_{n}" for n in range(4)),
-        "chip_all",
-    ]
+    labels = [item.label.replace("\\", "") for item in app.button if (item.key or "").startswith("chip_")]
+    assert "Time (UTC): 1 May 2021–1 Jan 2022" in labels
+    assert labels[-1] == "Show everything"
 
 
-def test_facets_write_the_address_and_chips_take_it_away(served, view):
-    app = opened("browse")
-    app.multiselect("facet_camera").select("cam B").run()
-    app.slider("facet_depth").set_range(600.0, 900.0).run()
-    app.text_input("facet_file").set_value("dive").run()
-    app.selectbox("sort_box").select("file").run()
-    assert not app.exception
-    address = {name: app.query_params[name] for name in ("camera", "depth", "file", "sort")}
-    assert address == {"camera": "cam B", "depth": "600..900", "file": "dive", "sort": "file"}
-    assert expected(view, selecting.from_query({n: [v] for n, v in address.items()})) in said(app)
+def test_chips_take_conditions_away_and_orders_stay(served):
+    app = opened("browse", camera="cam B", depth="600..900", file="dive", text="ridge", sort="+brightness")
     app.button("chip_0").click().run()
     assert "camera" not in app.query_params
     app.button("chip_all").click().run()
     assert set(app.query_params) == {"run", "sort"}
     assert "All 96 pictures are shown" in said(app)
+    app.selectbox("sort_box").select("file").run()
+    assert app.query_params["sort"] == "file"
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"kind": "facet", "name": "site", "values": ["ridge", "ridge", 3]}, Selection({"site": ("ridge",)}, file="x")),
+        ({"kind": "facet", "name": "set", "values": []}, Selection(file="x")),
+        ({"kind": "span", "name": "depth", "ends": [10, 20.5]}, Selection(spans={"depth": (10.0, 20.5)}, file="x")),
+        ({"kind": "span", "name": "depth", "ends": None}, Selection(file="x")),
+        ({"kind": "span", "name": "depth", "ends": [20, 10]}, Selection(file="x")),
+        ({"kind": "span", "name": "depth", "ends": [float("nan"), "9"]}, Selection(file="x")),
+        ({"kind": "text", "name": "text", "value": "  crab "}, Selection(file="x", text="crab")),
+        ({"kind": "text", "name": "sort", "value": "crab"}, Selection(file="x")),
+        ("nonsense", Selection(file="x")),
+        (None, Selection(file="x")),
+    ],
+)
+def test_what_the_browser_asks_for_is_checked(change, wanted):
+    assert faceting.changed(Selection(file="x"), change) == wanted
 
 
 def test_counts_of_the_facets_follow_each_other(served):
-    app = opened("browse")
-    before = app.multiselect("facet_site").options
-    app.multiselect("facet_camera").select("cam B").run()
-    assert app.multiselect("facet_site").options != before
-    assert sum(int(option.rpartition("(")[2].rstrip(")")) for option in app.multiselect("facet_site").options) == sum(
-        int(option.rpartition("(")[2].rstrip(")")) for option in app.multiselect("facet_set").options
+    def counts(app, name):
+        facet = next(facet for facet in column(app)["facets"] if facet["name"] == name)
+        return {value["value"]: value["count"] for value in facet["values"]}
+
+    whole, narrow = opened("browse"), opened("browse", camera="cam B")
+    assert counts(whole, "camera") == counts(narrow, "camera")
+    assert (
+        sum(counts(narrow, "site").values()) == sum(counts(narrow, "set").values()) == counts(whole, "camera")["cam B"]
     )
+    assert sum(counts(whole, "set").values()) == 96
+
+
+def test_saved_selections_are_kept_opened_and_taken_away(workspace_folder, tmp_path, monkeypatch):
+    shutil.copytree(workspace_folder, tmp_path / "copy")
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(tmp_path / "copy"))
+    app = opened("browse", site="ridge")
+    app.text_input("save_name_selection").set_value("the ridge").run()
+    app.button("save_do_selection").click().run()
+    assert "Saved as “the ridge”" in said(app)
+    ridge = re.search(r"(\d+) of 96 pictures", said(app)).group(1)
+    again = opened("browse")
+    again.button("saved_open_1").click().run()
+    assert again.query_params["saved"] == "1"
+    assert f"{ridge} of 96 pictures" in said(again)
+    assert "Saved: the ridge" in [item.label.replace("\\", "") for item in again.button]
+    other = opened("browse", without="1")
+    assert f"{96 - int(ridge)} of 96 pictures" in said(other)
+    other.button("saved_off_1").click().run()
+    assert not [item for item in other.button if item.key == "saved_open_1"]
+    assert f"{96 - int(ridge)} of 96 pictures" in said(other)
+    nameless = opened("browse", site="ridge")
+    nameless.button("save_do_selection").click().run()
+    assert "a selection needs a name" in said(nameless).lower()
+    streamlit.cache_resource.clear()
+
+
+def test_a_list_is_sorted_by_likeness_to_a_picture_that_is_here(served, view):
+    region = str(view.run.table["region_id"].iloc[17])
+    alike = likeness.distances(view.run, region)
+    assert alike.order[0] == 17
+    assert alike.distances[17] <= 1e-6
+    app = opened("browse", like=region, site="ridge")
+    assert not app.exception
+    assert "Most alike" in said(app)
+    assert likeness.distances(view.run, "u00ff") is None
+    assert "no longer kept" in said(opened("browse", like="u00ff"))
 
 
 def test_going_to_another_page_and_back_keeps_the_selection(served):
@@ -116,6 +186,6 @@ def test_a_run_without_depth_and_scores_can_be_browsed(bare, query):
     app = opened("browse", **query)
     assert not app.exception
     assert "bs-empty" not in said(app)
-    assert not [item for item in app.slider if item.key in ("facet_depth", "facet_score")]
+    assert [span["name"] for span in column(app)["spans"]] == ["time"]
     if "depth" in query:
         assert "0 of 6 pictures are shown. 6 that meet everything else have no depth." in said(app)

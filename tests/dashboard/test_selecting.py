@@ -11,14 +11,19 @@ from hypothesis import strategies as st
 from core.catalogue.conditions import parse_all
 from core.catalogue.selections import evaluate
 from core.space.areas import Area
-from dashboard import selecting
-from dashboard.selecting import FACETS, LACKING, SORTS, SPANS, Selection
+from dashboard import indexing, ordering, saved, selecting
+from dashboard.indexing import BINS, SPANS
+from dashboard.selecting import FACETS, LACKING, Selection
 
 
 def table() -> pd.DataFrame:
     """Six regions; one lacks a depth, one a score, one a site, one labels."""
     return pd.DataFrame(
         {
+            "dataset": ["d"] * 6,
+            "latitude": [1.0, 2.0, np.nan, 4.0, 5.0, 6.0],
+            "longitude": [1.0, 2.0, 3.0, 4.0, np.nan, 6.0],
+            "extra.vessel": ["Tern", "Tern", "Skua", "Skua", None, ""],
             "set": ["reference", "reference", "target", "target", "target", "none"],
             "flagged": pd.array([False, False, True, True, False, None], dtype="boolean"),
             "concepts": [["crab"], ["crab", "ray"], ["ray"], [], [], ["crab"]],
@@ -37,13 +42,15 @@ def table() -> pd.DataFrame:
     )
 
 
-INDEX = selecting.index(table())
+TREE = {"crustacean": ["crab", "hermit", "shrimp"], "crab": ["hermit"]}
+INDEX = indexing.index(table())
+GROWN = indexing.index(table(), TREE)
 
 
 def found(**conditions) -> selecting.Found:
     spans = {name: conditions.pop(name) for name in SPANS if name in conditions}
-    file = conditions.pop("file", "")
-    return selecting.find(INDEX, Selection(conditions, spans, file))
+    texts = {name: conditions.pop(name) for name in ("file", "text") if name in conditions}
+    return selecting.find(INDEX, Selection(conditions, spans, **texts))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,14 @@ def found(**conditions) -> selecting.Found:
         ({"file": "crab"}, [0, 3]),
         ({"file": "crab", "set": ("target",)}, [3]),
         ({"group": ("no such dive",)}, []),
+        ({"lacks": ("position",)}, [2, 4]),
+        ({"lacks": ("depth", "score")}, [3, 5]),
+        ({"lacks": ("nonsense",)}, []),
+        ({"text": "RIDGE"}, [0, 1]),
+        ({"text": "skua"}, [2, 3]),
+        ({"text": "crab"}, [0, 1, 5]),
+        ({"text": "ray", "file": "b."}, [1]),
+        ({"time": (1612137600.0, 1612137600.0)}, [3, 4]),
     ],
 )
 def test_conditions_choose_regions(conditions, rows):
@@ -102,6 +117,60 @@ def test_masks_are_those_of_the_command_line(sites, concepts):
     assert result.mask.tolist() == expected.mask.tolist()
 
 
+def test_a_concept_stands_for_all_below_it_and_counts_a_region_once():
+    assert GROWN.values["concept"] == ("crab", "crustacean", "ray")
+    assert GROWN.parents == {"crab": "crustacean", "hermit": "crab", "shrimp": "crustacean"}
+    both = table().assign(concepts=[["crab", "shrimp"], ["hermit"], ["ray"], [], [], []])
+    grown = indexing.index(both, TREE)
+    result = selecting.find(grown, Selection({"concept": ("crustacean",)}))
+    assert np.flatnonzero(result.mask).tolist() == [0, 1]
+    assert result.counts["concept"] == {"crab": 2, "crustacean": 2, "hermit": 1, "ray": 1, "shrimp": 1, LACKING: 1}
+
+
+def test_histograms_are_of_what_meets_every_other_condition():
+    result = found(depth=(100, 200), site=("plain",))
+    assert result.bars["depth"].shape == (BINS,)
+    assert result.bars["depth"].sum() == 2  # rows 2 and 5; row 3 has no depth
+    assert np.flatnonzero(result.bars["depth"]).tolist() == [8, 35]
+    assert result.bars["score"].sum() == 0
+    assert found().bars["score"].sum() == 5
+
+
+def test_saved_selections_narrow_and_take_away():
+    masks = {3: np.array([True, True, False, True, False, False])}
+    assert np.flatnonzero(selecting.find(INDEX, Selection(saved=(3,)), masks).mask).tolist() == [0, 1, 3]
+    assert np.flatnonzero(selecting.find(INDEX, Selection(without=(3, 9)), masks).mask).tolist() == [2, 4, 5]
+
+
+CONDITIONS = st.builds(
+    Selection,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "set": st.sampled_from([("target",), ("reference", "none")]),
+            "flagged": st.sampled_from([("yes",), ("no", LACKING), (LACKING,)]),
+            "concept": st.sampled_from([("crab",), ("ray", LACKING), ("crustacean",)]),
+            "site": st.sampled_from([("ridge",), ("plain", LACKING)]),
+            "cluster": st.sampled_from([("noise",), ("0", "1")]),
+            "lacks": st.sampled_from([("position",), ("depth", "label")]),
+        },
+    ),
+    st.fixed_dictionaries({}, optional={"depth": st.just((150.0, 950.0)), "time": st.just((1.6e9, 1.6135e9))}),
+    st.sampled_from(["", "crab", "B.J"]),
+    st.sampled_from(["", "ridge", "tern"]),
+    areas=st.lists(st.builds(Area, st.just(((0.5, 0.5), (3.5, 0.5), (2.0, 3.5))), st.booleans()), max_size=2).map(
+        tuple
+    ),
+)
+
+
+@given(CONDITIONS)
+def test_what_is_saved_means_the_same_as_what_is_shown(selection):
+    tree = saved.tree(selection, {}, list(table().columns))
+    expected = evaluate(tree, table(), TREE).mask
+    assert selecting.find(GROWN, selection).mask.tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("facet", FACETS)
 def test_a_count_is_what_choosing_the_value_gives(facet):
     base = Selection({"set": ("target", "none")}, {"depth": (150.0, 2000.0)})
@@ -125,7 +194,7 @@ def test_a_count_is_what_choosing_the_value_gives(facet):
     ],
 )
 def test_orders_break_ties_by_row_and_put_what_is_missing_last(sort, rows):
-    assert selecting.order(table(), sort).tolist() == rows
+    assert ordering.order(table(), sort).tolist() == rows
 
 
 SELECTIONS = st.builds(
@@ -138,7 +207,11 @@ SELECTIONS = st.builds(
         st.tuples(st.integers(0, 900), st.integers(901, 9000)).map(lambda ends: (*map(float, ends),)),
     ),
     st.text(max_size=20),
-    st.sampled_from(list(SORTS)),
+    st.text(max_size=20),
+    st.lists(st.integers(1, 99), unique=True, max_size=2).map(tuple),
+    st.lists(st.integers(1, 99), unique=True, max_size=2).map(tuple),
+    st.sampled_from(["", "12", "u00ff"]),
+    st.sampled_from([*ordering.USUAL, "+p_value", "-extra.remark"]),
 )
 
 
@@ -149,15 +222,24 @@ def test_a_link_holds_the_selection(selection):
 
 @pytest.mark.parametrize("text", ["", "x..y", "1", "5..1", "nan..nan", "0..inf", ".."])
 def test_a_link_that_holds_no_range_asks_for_none(text):
-    assert selecting.from_query({"depth": [text], "sort": ["sideways"]}) == Selection()
+    assert selecting.from_query({"depth": [text], "time": [text], "saved": ["x", "-1"]}) == Selection()
+
+
+def test_any_column_can_be_sorted_by():
+    known = ordering.orders(table().assign(p_value=[0.3, 0.1, 0.2, 0.5, np.nan, 0.4]))
+    assert known["+p_value"].words == "p-value, lowest first"
+    assert known["-extra.vessel"].words == "vessel, Z first"
+    assert "+region_id" not in known
+    assert ordering.order(table(), "+extra.vessel").tolist() == [2, 3, 0, 1, 4, 5]
+    assert ordering.order(table(), "no such order").tolist() == ordering.order(table(), "strangest").tolist()
 
 
 def test_a_table_without_rows_or_numbers_is_lawful():
-    empty = selecting.index(table().iloc[:0])
+    empty = indexing.index(table().iloc[:0])
     assert empty.limits("depth") is None
     assert selecting.find(empty, Selection({"concept": ("crab",)})).mask.shape == (0,)
     bare = table().assign(depth_m=np.nan, ood_score=np.nan, flagged=None)
-    result = selecting.find(selecting.index(bare), Selection(spans={"depth": (0, 10)}))
+    result = selecting.find(indexing.index(bare), Selection(spans={"depth": (0, 10)}))
     assert result.lacking == {"depth": 6}
     assert result.counts["flagged"] == {}
 
@@ -165,7 +247,7 @@ def test_a_table_without_rows_or_numbers_is_lawful():
 def test_an_area_of_the_map_is_a_condition_like_any_other():
     square = Area(((0.5, 0.5), (3.5, 0.5), (3.5, 3.5), (0.5, 3.5)))
     selection = Selection({"set": ("target",)}, areas=(square,))
-    found = selecting.find(selecting.index(table()), selection)
+    found = selecting.find(indexing.index(table()), selection)
     assert np.flatnonzero(found.mask).tolist() == [2, 3]
     assert found.counts["set"] == {"reference": 1, "target": 2}
     assert selection.narrows

@@ -7,7 +7,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from core.errors import EmbeddingError, GraphError
-from core.neighbours.search import search
+from core.neighbours.search import distances_to, search
 
 
 @pytest.mark.parametrize("block", [7, 4096])
@@ -33,3 +33,14 @@ def test_what_does_not_fit_is_refused():
         search(np.ones((1, 3)), np.ones((4, 3)), 5)
     with pytest.raises(EmbeddingError, match="row 0 of queries is zero"):
         search(np.zeros((1, 3)), np.ones((4, 3)), 1)
+
+
+def test_distances_to_one_vector_are_those_of_the_search():
+    rng = np.random.default_rng(4)
+    embeddings = rng.normal(size=(50, 6)).astype(np.float32)
+    found = distances_to(embeddings[7] * 3, embeddings, block=16)
+    graph = search(embeddings[7:8], embeddings, 50)
+    assert np.allclose(found[graph.indices[0]], graph.distances[0], atol=1e-6)
+    assert found[7] <= 1e-6
+    with pytest.raises(EmbeddingError, match="6 dimensions, got 5"):
+        distances_to(embeddings[0, :5], embeddings)
