@@ -23,6 +23,33 @@ _Workspace = Annotated[
     typer.Option("--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+_Image = Annotated[
+    str, typer.Option(metavar="PATH_OR_ID", help="An image of the run by its id or path, or any other file.")
+]
+_Out = Annotated[Path, typer.Option(metavar="DIR", help="Where map.npy, overlay.png, map.json and boxes.json go.")]
+_Kind = Annotated[
+    str, typer.Option(metavar="KIND", help="ood, ood-centred, ood-novel, ood-features, class, embedding or match.")
+]
+_Concept = Annotated[
+    str | None, typer.Option(metavar="NAME", help="For class: which; the network's guess if left out.")
+]
+_Other = Annotated[
+    str | None,
+    typer.Option("--with", metavar="PATH_OR_ID", help="For match: the other image; else the nearest reference."),
+]
+_Grid = Annotated[str, typer.Option(metavar="NAME", help="usual, or finer: larger, dilated, tiles.")]
+_Method = Annotated[str, typer.Option(metavar="NAME", help="For class: grad-cam++ or grad-cam.")]
+_Detector = Annotated[
+    str, typer.Option(metavar="NAME", help="Whose score: knn, or another detector that the run was scored by.")
+]
+_Store = Annotated[bool, typer.Option("--store-boxes", help="Keep the boxes in the catalogue, as a model's.")]
+_Truth = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="COCO file of what is where; else the catalogue's own annotations.")
+]
+_Images = Annotated[int, typer.Option(min=2, metavar="N", help="Annotated images to judge the maps by.")]
+_Table = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Where the table goes; explain-check-RUN.csv if left out.")
+]
 
 
 def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> None:
@@ -37,57 +64,63 @@ def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> 
     @app.command()
     def explain(
         run: _Run,
-        image: Annotated[
-            str, typer.Option(metavar="PATH_OR_ID", help="An image of the run by its id or path, or any other file.")
-        ],
-        out: Annotated[Path, typer.Option(metavar="DIR", help="Where map.npy, overlay.png and boxes.json go.")],
-        kind: Annotated[
-            str,
-            typer.Option(metavar="KIND", help="ood, ood-centred, ood-novel, ood-features, class, embedding or match."),
-        ] = "ood-centred",
-        concept: Annotated[
-            str | None, typer.Option(metavar="NAME", help="For class: which; the network's guess if left out.")
-        ] = None,
-        other: Annotated[
-            str | None,
-            typer.Option(
-                "--with", metavar="PATH_OR_ID", help="For match: the other image; else the nearest reference."
-            ),
-        ] = None,
-        grid: Annotated[str, typer.Option(metavar="NAME", help="usual, or finer: larger, dilated, tiles.")] = "usual",
-        method: Annotated[str, typer.Option(metavar="NAME", help="For class: grad-cam++ or grad-cam.")] = "grad-cam++",
+        image: _Image,
+        out: _Out,
+        kind: _Kind = "ood-centred",
+        concept: _Concept = None,
+        other: _Other = None,
+        grid: _Grid = "usual",
+        method: _Method = "grad-cam++",
+        detector: _Detector = "knn",
+        store_boxes: _Store = False,
         workspace: _Workspace = default,
         as_json: _Json = False,
     ) -> None:
         """Show why: a map of what makes an image strange, of a class, or of what it shares with another."""
-        from core.explain.export import explain_into
-        from core.explain.maps import MapSettings
-
         console = Console(as_json=as_json)
+        wanted = {"kind": kind, "grid": grid, "concept": concept, "method": method, "detector": detector}
         with told(console), opened(workspace, create=False) as there:
-            chosen: Any = {"kind": kind, "grid": grid, "concept": concept, "method": method}
-            facts = explain_into(there.open_run(run), there, image, MapSettings(**chosen), out, other=other)
-            console.result(facts, f"{facts['caption']}\n{facts['label']}\nwrote {', '.join(facts['files'])}")
+            _explain(console, there, run, image, wanted, out, other, store_boxes)
 
     @app.command("explain-check")
     def explain_check(
         run: _Run,
-        images: Annotated[int, typer.Option(min=2, metavar="N", help="Annotated images to judge the maps by.")] = 60,
-        out: Annotated[
-            Path | None, typer.Option(metavar="FILE", help="Where the table goes; explain-check-RUN.csv if left out.")
-        ] = None,
+        images: _Images = 60,
+        truth: _Truth = None,
+        out: _Table = None,
         workspace: _Workspace = default,
         as_json: _Json = False,
     ) -> None:
         """Measure whether a run's maps can be believed, beside maps that know nothing of it."""
-        from core.explain.check import check_maps
-        from core.explain.report import check_json, check_text, write_check
-
         console = Console(as_json=as_json)
         with told(console), opened(workspace, create=False) as there:
-            check = check_maps(
-                there.open_run(run), there, limit=images, progress=console.progress("explain-check", "steps")
-            )
-            path = out or Path(f"explain-check-{run}.csv")
-            write_check(check, path)
-            console.result(check_json(check) | {"file": str(path)}, f"{check_text(check)}\nwrote {path}")
+            _check(console, there, run, images, truth, out or Path(f"explain-check-{run}.csv"))
+
+
+def _explain(
+    console: Console,
+    workspace: Workspace,
+    run: int,
+    image: str,
+    wanted: dict[str, Any],
+    out: Path,
+    other: str | None,
+    store: bool,
+) -> None:
+    from core.explain.export import explain_into
+    from core.explain.maps import MapSettings
+
+    facts = explain_into(
+        workspace.open_run(run), workspace, image, MapSettings(**wanted), out, other=other, store=store
+    )
+    console.result(facts, f"{facts['caption']}\n{facts['label']}\nwrote {', '.join(facts['files'])}")
+
+
+def _check(console: Console, workspace: Workspace, run: int, images: int, truth: Path | None, path: Path) -> None:
+    from core.explain.check import check_maps
+    from core.explain.report import check_json, check_text, write_check
+
+    progress = console.progress("explain-check", "steps")
+    check = check_maps(workspace.open_run(run), workspace, limit=images, truth=truth, progress=progress)
+    write_check(check, path)
+    console.result(check_json(check) | {"file": str(path)}, f"{check_text(check)}\nwrote {path}")

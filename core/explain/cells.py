@@ -16,7 +16,8 @@ from torch import Tensor
 from core.embed.embedder import Embedder
 from core.errors import SettingsError
 from core.explain.classes import class_maps, top_classes
-from core.explain.exact import additive_map, centred_map, knn_split, pooled, unit
+from core.explain.detectors import score_of, split_of
+from core.explain.exact import Split, additive_map, centred_map, knn_split, pooled, unit
 from core.explain.features import feature_maps
 from core.explain.gradient import embedding_map, gradient_map
 from core.explain.maps import MapSettings
@@ -24,9 +25,11 @@ from core.explain.match import match_marginals
 from core.explain.networks import head_of
 from core.explain.novelty import CellBank, novelty_map
 from core.explain.subjects import mean_of_units, neighbours_from_outside
+from core.ood.detector import Fitted
 from core.runs import Run
 
 _APPROXIMATE = "approximate, by gradient: this network does not end in a plain average pool"
+_NO_SPLIT = "approximate, by gradient: this detector's score is no sum over places"
 _NOVEL = "not additive: positive cells are newer than 95 % of the cells that the reference shows"
 
 
@@ -59,6 +62,7 @@ def cells_of(
     targets: Sequence[Tensor | None],
     groups: Sequence[int],
     bank: CellBank | None,
+    fits: Sequence[Fitted] | None = None,
 ) -> list[Cells]:
     """One forward pass, and what each of its regions' cells say.
 
@@ -67,6 +71,7 @@ def cells_of(
         targets: What each region is compared with, ``[D]`` float64; ``None``: to be looked up from its embedding.
         groups: Of each region, for the bank.
         bank: The reference's cells, for ``ood-novel``.
+        fits: Of a detector other than kNN, the fit that judged each region.
     """
     with torch.no_grad():
         activations = embedder.activations(embedder.normalise(pixels))
@@ -75,6 +80,8 @@ def cells_of(
     if settings.kind == "embedding":
         label = "Grad-CAM of the sum of the embedding's values, scaled to [0, 1]"
         return [Cells(_array(one), None, False, label) for one in embedding_map(embedder, activations)]
+    if fits is not None:
+        return _detected(embedder, activations, settings, fits)
     target = _stacked(run, embedder, activations, targets)
     if bank is not None:
         with torch.no_grad():
@@ -83,16 +90,43 @@ def cells_of(
         return [Cells(_array(one), float(s), False, _NOVEL) for one, s in zip(novel, scores, strict=True)]
     if not embedder.pooled:
         return _gradient_cells(embedder, activations, settings, target)
-    features = embedder.map_of(activations).float()
-    if features.device.type == "mps":  # which has no float64 for the small sums
-        features = features.cpu()
+    features = _features(embedder, activations)
     target = target.to(features.device)
     if settings.kind == "match":
         similarity = (unit(pooled(features)) * target).sum(1)
         label = "exact: the cells add up to the cosine similarity"
         marginals = match_marginals(features, target)
         return [Cells(_array(one), float(value), True, label) for one, value in zip(marginals, similarity, strict=True)]
-    return _ood_cells(features, settings, target)
+    return _ood_cells(features, settings, knn_split(pooled(features), target))
+
+
+def _features(embedder: Embedder, activations: Tensor) -> Tensor:
+    """``[B, D, h, w]`` float32, where small sums can be made in float64."""
+    features = embedder.map_of(activations).float()
+    return features.cpu() if features.device.type == "mps" else features
+
+
+def _detected(embedder: Embedder, activations: Tensor, settings: MapSettings, fits: Sequence[Fitted]) -> list[Cells]:
+    """Of a detector other than kNN: exact where its score splits, else by gradient; each fit judges its own regions."""
+    found: dict[int, Cells] = {}
+    for fitted in {id(one): one for one in fits}.values():
+        places = [place for place, one in enumerate(fits) if one is fitted]
+        part = activations[places]
+        features = _features(embedder, part)
+        split = split_of(fitted, pooled(features)) if embedder.pooled else None
+        if split is not None:
+            made = _ood_cells(features, settings, split)
+        elif settings.kind == "ood-features":
+            raise SettingsError(
+                f"the score of {settings.detector} is no sum over features, so they have no shares of it; "
+                "ask for the kind ood-centred, or for another detector"
+            )
+        else:
+            cells, scores = gradient_map(embedder, part, score_of(fitted))
+            label = _NO_SPLIT if embedder.pooled else _APPROXIMATE
+            made = [Cells(_array(one), float(value), False, label) for one, value in zip(cells, scores, strict=True)]
+        found |= dict(zip(places, made, strict=True))
+    return [found[place] for place in range(len(fits))]
 
 
 def _stacked(run: Run, embedder: Embedder, activations: Tensor, targets: Sequence[Tensor | None]) -> Tensor:
@@ -107,8 +141,7 @@ def _stacked(run: Run, embedder: Embedder, activations: Tensor, targets: Sequenc
     return torch.stack([mean for mean in known.values() if mean is not None])
 
 
-def _ood_cells(features: Tensor, settings: MapSettings, target: Tensor) -> list[Cells]:
-    split = knn_split(pooled(features), target)
+def _ood_cells(features: Tensor, settings: MapSettings, split: Split) -> list[Cells]:
     scores = [float(score) for score in split.score]
     if settings.kind == "ood":
         label = "exact: the cells add up to the score of this forward pass"

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ from core.explain.maps import MapSettings, WhyMap
 from core.explain.networks import head_of, network_of
 from core.explain.regions import explain_regions
 from core.explain.subjects import Opened, open_subjects, subject_of_row, usual_geometry
-from core.explain.truth import Truth, known_places
+from core.explain.truth import Truth, known_places, located_statements
 from core.progress import Progress, silent
 from core.runs import Run
 from core.stages import group_codes
@@ -88,17 +89,20 @@ class Check:
     skipped: list[str]
 
 
-def kept_check(run: Run, workspace: Workspace, limit: int = 60) -> Check | None:
+def kept_check(run: Run, workspace: Workspace, limit: int = 60, truth: Path | None = None) -> Check | None:
     """The check as it was made, or ``None``."""
-    key = _key(run, workspace, limit)
+    key = _key(run, workspace, limit, truth)
     return workspace.artefacts.load(STAGE, key, Check) if workspace.artefacts.has(STAGE, key) else None
 
 
-def check_maps(run: Run, workspace: Workspace, *, limit: int = 60, progress: Progress = silent) -> Check:
+def check_maps(
+    run: Run, workspace: Workspace, *, limit: int = 60, truth: Path | None = None, progress: Progress = silent
+) -> Check:
     """Measure a run's maps; the table is kept and not computed twice.
 
     Args:
         limit: Images judged by their masks, at least 2; a third of them by deletion and insertion.
+        truth: A COCO file of places, see `core.explain.truth.known_places`.
         progress: Called with (steps done, steps in total).
 
     Raises:
@@ -107,10 +111,10 @@ def check_maps(run: Run, workspace: Workspace, *, limit: int = 60, progress: Pro
     """
     if limit < 2:
         raise SettingsError(f"a check needs at least 2 images, got {limit}")
-    kept = kept_check(run, workspace, limit)
+    kept = kept_check(run, workspace, limit, truth)
     if kept is not None:
         return kept
-    truths, sentence = known_places(run, workspace, limit)
+    truths, sentence = known_places(run, workspace, limit, truth)
     judged = _Judged(run, workspace, truths)
     steps = len(_WAYS) + 3
     for number, (name, settings) in enumerate(_WAYS):
@@ -124,19 +128,22 @@ def check_maps(run: Run, workspace: Workspace, *, limit: int = 60, progress: Pro
     progress(len(_WAYS) + 2, steps)
     judged.judge_by_blurring(max(2, limit // 3))
     check = Check(judged.table(), sentence, judged.skipped)
-    workspace.artefacts.save(STAGE, _key(run, workspace, limit), check)
+    workspace.artefacts.save(STAGE, _key(run, workspace, limit, truth), check)
     progress(steps, steps)
     return check
 
 
-def _key(run: Run, workspace: Workspace, limit: int) -> str:
-    return workspace.artefacts.key(STAGE, VERSION, {"run": run.key, "places": _places_key(run)}, {"limit": limit})
+def _key(run: Run, workspace: Workspace, limit: int, truth: Path | None) -> str:
+    inputs = {"run": run.key, "places": _places_key(run, workspace, truth)}
+    return workspace.artefacts.key(STAGE, VERSION, inputs, {"limit": limit})
 
 
-def _places_key(run: Run) -> str:
-    from core.artefacts import digest
+def _places_key(run: Run, workspace: Workspace, truth: Path | None) -> str:
+    from core.artefacts import canonical_json, digest
 
-    return digest(*(",".join(map(str, concepts)) for concepts in run.table["concepts"]))
+    return digest(
+        canonical_json({str(image): notes for image, notes in located_statements(run, workspace, truth).items()})
+    )
 
 
 class _Judged:

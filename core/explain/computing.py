@@ -20,6 +20,7 @@ from core.embed.embedder import Embedder
 from core.embed.geometry import InputGeometry
 from core.errors import CoreError, SettingsError
 from core.explain.cells import Cells, cells_of
+from core.explain.detectors import KNN, fits_of, stored_score
 from core.explain.features import typical_rows
 from core.explain.grids import joined_geometry, tile_boxes, tile_counts, tile_geometry
 from core.explain.maps import MapSettings, TopFeature, WhyMap
@@ -79,6 +80,7 @@ def compute_maps(
     failures: dict[int, str] = {}
     asked: dict[int, _Asked] = {}
     codes = group_codes(run.table) if bank is not None else None
+    judged = None if settings.detector == KNN else fits_of(run, settings.detector)
     for place, subject in enumerate(subjects):
         group = NOBODY if codes is None or subject.row is None else int(codes[subject.row])
         try:
@@ -99,7 +101,8 @@ def compute_maps(
         pixels = torch.stack([opened[index].pixels for index in batch])
         targets, groups = [owner.target for owner in owners], [owner.group for owner in owners]
         try:
-            cells = cells_of(run, embedder, pixels, settings, targets, groups, bank)
+            fits = None if judged is None else [judged.of_row(owner.subject.row) for owner in owners]
+            cells = cells_of(run, embedder, pixels, settings, targets, groups, bank, fits)
             found |= dict(zip(batch, cells, strict=True))
         except CoreError as error:
             failures |= {places[opened[index].place]: str(error) for index in batch}
@@ -127,7 +130,7 @@ def _asked(
         if not 0 <= other < len(run.embeddings):
             raise SettingsError(f"run {run.id} has regions 0 to {len(run.embeddings) - 1}, got {other}")
         target = mean_of_units(run, np.array([other]))
-    elif settings.kind.startswith("ood") and subject.row is not None:
+    elif settings.kind.startswith("ood") and settings.detector == KNN and subject.row is not None:
         target = mean_of_units(run, neighbours_of(run, subject.row))
     region = usual_geometry(embedder, subject)
     if settings.grid != "tiles":
@@ -171,10 +174,11 @@ def _joined(run: Run, settings: MapSettings, asked: _Asked, pieces: Sequence[Cel
         geometry=asked.whole,
         total=float(cells.sum(dtype=np.float64)),
         score=float(np.mean(scores)) if scores else None,
-        stored_score=asked.subject.stored_score,
+        stored_score=stored_score(run, asked.subject.row, settings.detector),
         exact=first.exact,
         label=first.label,
         concept=first.concept,
         other=asked.other,
+        detector=settings.detector,
         features=features,
     )

@@ -26,11 +26,20 @@ from core.runs import Run
 from core.workspace import Workspace
 
 _LONGEST = 1600
+STRANGE = "strange"
+"""What boxes of a map that is no class's are called."""
 _NEEDS_ROW = "name an image of the run"
 
 
 def explain_into(
-    run: Run, workspace: Workspace, image: str, settings: MapSettings, out: Path, *, other: str | None = None
+    run: Run,
+    workspace: Workspace,
+    image: str,
+    settings: MapSettings,
+    out: Path,
+    *,
+    other: str | None = None,
+    store: bool = False,
 ) -> dict[str, Any]:
     """Explain one image and write ``map.npy``, ``overlay.png``, ``map.json`` and ``boxes.json``.
 
@@ -39,9 +48,10 @@ def explain_into(
         settings: Which map.
         out: A folder, made when it is not there; files of these names in it are replaced.
         other: For ``match``: the id or path of an image of the run; the nearest reference region by default.
+        store: Keep the boxes as a model's annotations too, see `store_boxes`.
 
     Returns:
-        `WhyMap.to_json` and the files written.
+        `WhyMap.to_json`, how many boxes were found, and the files written.
 
     Raises:
         WorkspaceError: there is no such image.
@@ -51,6 +61,8 @@ def explain_into(
         raise SettingsError(f"a second image belongs to a match map, not to {settings.kind!r}; use --kind match")
     partner = None if other is None else _row(run, other)
     row = row_of_image(run, image)
+    if row is None and store:
+        raise SettingsError(f"boxes are kept for images of the catalogue, and {image!r} is not in run {run.id}")
     if row is None:
         path = Path(image).expanduser()
         if not path.is_file():
@@ -61,7 +73,12 @@ def explain_into(
         if batch.maps[0] is None:
             raise SettingsError(batch.failures[0])
         one, path = batch.maps[0], Path(str(subject_of_row(run, workspace, row).source))
-    return write_map(one, open_image(path, longest=_LONGEST), out)
+    facts = write_map(one, open_image(path, longest=_LONGEST), out)
+    if store and row is not None:
+        facts["stored"] = store_boxes(
+            workspace, run, row, one.concept or STRANGE, one.kind, find_boxes(one.pixels()), actor="benthoscope explain"
+        )
+    return facts
 
 
 def _row(run: Run, words: str) -> int:
@@ -78,17 +95,10 @@ def write_map(one: WhyMap, image: Image.Image, out: Path) -> dict[str, Any]:
         WorkspaceError: the folder cannot be written.
     """
     boxes = find_boxes(one.pixels())
-    coco = {
-        "images": [{"id": 1, "width": one.geometry.image_width, "height": one.geometry.image_height}],
-        "categories": [{"id": 1, "name": one.concept or one.kind}],
-        "annotations": [
-            box.coco(image_id=1, category_id=1, annotation_id=place) for place, box in enumerate(boxes, start=1)
-        ],
-    }
     files = {
-        "map.npy": _npy(one.cells),
-        "overlay.png": _png(one.over(image)),
-        "boxes.json": json.dumps(coco, allow_nan=False).encode(),
+        "map.npy": npy(one.cells),
+        "overlay.png": png(one.over(image)),
+        "boxes.json": coco_boxes(one, boxes),
     }
     facts = one.to_json() | {"caption": one.caption, "boxes": len(boxes)}
     files["map.json"] = json.dumps(facts, indent=1, allow_nan=False).encode()
@@ -100,13 +110,28 @@ def write_map(one: WhyMap, image: Image.Image, out: Path) -> dict[str, Any]:
     return facts | {"files": sorted(str(out / name) for name in files)}
 
 
-def _npy(cells: np.ndarray) -> bytes:
+def coco_boxes(one: WhyMap, boxes: list[FoundBox], name: str = "") -> bytes:
+    """Boxes of a map as a COCO file with one image, of this file name."""
+    image = {"id": 1, "file_name": name, "width": one.geometry.image_width, "height": one.geometry.image_height}
+    coco = {
+        "images": [image],
+        "categories": [{"id": 1, "name": one.concept or STRANGE}],
+        "annotations": [
+            box.coco(image_id=1, category_id=1, annotation_id=place) for place, box in enumerate(boxes, start=1)
+        ],
+    }
+    return json.dumps(coco, allow_nan=False).encode()
+
+
+def npy(cells: np.ndarray) -> bytes:
+    """Cells as a ``.npy`` file."""
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(cells, np.float32), allow_pickle=False)
     return buffer.getvalue()
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """A picture as a PNG file."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()

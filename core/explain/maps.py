@@ -40,6 +40,8 @@ class MapSettings:
         concept: For ``class``: a name; the network's first guess when ``None``.
         method: For ``class``.
         features: For ``ood-features``: how many are listed.
+        detector: For ``ood``, ``ood-centred`` and ``ood-features``: whose score, one of
+            `core.explain.detectors.detectors_of` the run.
     """
 
     kind: Kind = "ood-centred"
@@ -47,6 +49,7 @@ class MapSettings:
     concept: str | None = None
     method: CamMethod = "grad-cam++"
     features: int = 6
+    detector: str = "knn"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -59,6 +62,12 @@ class MapSettings:
             raise SettingsError(f"a concept belongs to a class map, not to {self.kind!r}; ask for the kind class")
         if self.grid == "tiles" and self.kind not in ("ood", "ood-centred", "ood-novel", "match"):
             raise SettingsError(f"each tile of a map {self.kind!r} would have a scale of its own; use the larger grid")
+        if self.detector != "knn" and self.kind not in ("ood", "ood-centred", "ood-features"):
+            raise SettingsError(
+                f"a map of kind {self.kind!r} is no detector's; ask for ood, ood-centred or ood-features"
+            )
+        if self.detector != "knn" and self.grid == "tiles":
+            raise SettingsError("tiles are scored by kNN alone; use the larger grid for other detectors")
         if not 1 <= self.features <= 64:
             raise SettingsError(f"between 1 and 64 features can be listed, got {self.features}")
 
@@ -98,6 +107,7 @@ class WhyMap:
         label: How it was made, for people.
         concept: The class, for ``class``.
         other: The row compared with, for ``match``.
+        detector: Whose score, for the kinds of `MapSettings.detector`.
         features: For ``ood-features``, most important first.
     """
 
@@ -113,6 +123,7 @@ class WhyMap:
     label: str
     concept: str | None = None
     other: int | None = None
+    detector: str = "knn"
     features: tuple[TopFeature, ...] = ()
 
     @property
@@ -143,7 +154,8 @@ class WhyMap:
     @property
     def caption(self) -> str:
         """Kind, sum and score in one line."""
-        words = f"{self.kind}{f' {self.concept}' if self.concept else ''}: sum {self.total:.4f}"
+        of = self.concept or ("" if self.detector == "knn" else f"of {self.detector}")
+        words = f"{self.kind}{f' {of}' if of else ''}: sum {self.total:.4f}"
         if self.score is not None:
             words += f", score {self.score:.4f}"
         if self.stored_score is not None and self.kind.startswith("ood"):
@@ -165,6 +177,7 @@ class WhyMap:
             "label": self.label,
             "concept": self.concept,
             "with": self.other,
+            "detector": self.detector,
             "features": [
                 {"feature": one.feature, "contribution": one.contribution, "typical": list(one.typical)}
                 for one in self.features
@@ -185,9 +198,21 @@ class StoredMap:
         """Take a map apart."""
         layers = [feature.cells for feature in one.features]
         stack = np.stack(layers) if layers else np.zeros((0, *one.cells.shape), np.float32)
-        names = ("kind", "grid", "row", "total", "score", "stored_score", "exact", "label", "concept", "other")
+        names = (
+            "kind",
+            "grid",
+            "row",
+            "total",
+            "score",
+            "stored_score",
+            "exact",
+            "label",
+            "concept",
+            "other",
+            "detector",
+        )
         facts: dict[str, Any] = {name: getattr(one, name) for name in names}
-        facts["geometry"] = asdict(one.geometry)
+        facts |= {"detector": one.detector, "geometry": asdict(one.geometry)}
         facts["features"] = [[f.feature, f.contribution, list(f.typical)] for f in one.features]
         return cls(one.cells, stack, facts)
 

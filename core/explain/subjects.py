@@ -39,7 +39,6 @@ class Subject:
         source: A file, or a file's content.
         width, height: Of the whole upright image, in pixels.
         box: The region; ``None`` is the whole image.
-        stored_score: The run's score; ``None`` where it has none.
         key: Of what is to be seen, for caches.
     """
 
@@ -48,7 +47,6 @@ class Subject:
     width: int
     height: int
     box: Box | None
-    stored_score: float | None
     key: str
 
 
@@ -68,14 +66,12 @@ def subject_of_row(run: Run, workspace: Workspace, row: int) -> Subject:
         raise ImageError("missing", f"the image {line['path']!r} is not there any more; put it back or import again")
     corners = [float(line[name]) for name in ("box_x", "box_y", "box_w", "box_h")]
     box = None if np.isnan(corners[0]) else (corners[0], corners[1], corners[2], corners[3])
-    score = float(line["ood_score"])
     return Subject(
         row,
         image.path,
         image.width,
         image.height,
         box,
-        None if np.isnan(score) else score,
         digest("row", image.content_hash, repr(box)),
     )
 
@@ -89,7 +85,7 @@ def subject_of_image(source: Path | bytes) -> Subject:
     content = source if isinstance(source, bytes) else read_file(source)[0]
     name = "the picture" if isinstance(source, bytes) else repr(source.name)
     opened = decode(content, name=name, longest=64)
-    return Subject(None, content, opened.width, opened.height, None, None, digest("image", content))
+    return Subject(None, content, opened.width, opened.height, None, digest("image", content))
 
 
 def row_of_image(run: Run, words: str) -> int | None:

@@ -60,7 +60,7 @@ def test_the_check_stands_beside_its_baselines(annotated, workspace):
 def test_places_are_those_of_what_the_reference_lacks(annotated, workspace, monkeypatch):
     table = annotated.table.copy()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.explain.truth._located", lambda workspace, images: {})
+        patch.setattr("core.explain.truth._catalogued", lambda workspace, images: {})
         with pytest.raises(SettingsError, match="no target region"):
             known_places(annotated, workspace, 4)
     targets = table["set"] == "target"
