@@ -148,3 +148,18 @@ KEYS = (
     ("W", "in the image panel: the next why-map, and off"),
     ("Esc", "let go of what is chosen; close the image panel"),
 )
+
+REVIEW_KEYS = (
+    ("1 – 9", "give a verdict; the next picture comes at once"),
+    ("Shift 1 – 9", "the same to all near-duplicates of the picture"),
+    ("C", "say what it is: type, Enter; R takes the name used last"),
+    ("N", "write a note; Enter ends it"),
+    ("Z, ← or Backspace", "undo the last decision"),
+    ("S or →", "skip: somebody else may get it"),
+    ("W", "the next why-map, and off"),
+    ("+ − 0", "nearer, farther, whole; arrows move when near"),
+    ("B", "draw boxes: Enter makes one, arrows move it, with Shift they resize it, Tab next, Delete removes, C names"),
+    ("G", "one picture or many; in the grid arrows move, Space chooses, A chooses all, digits decide"),
+    ("?", "this list"),
+)
+"""What the keys do while reviewing."""

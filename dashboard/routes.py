@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.errors import ImageError
-from dashboard import assets, sheets, state, why
+from dashboard import assets, review_routes, sheets, state, why
 from dashboard.access import SAFETY, guarded, refusal
 from dashboard.listings import LISTINGS
 
@@ -185,5 +185,6 @@ def table() -> list[Route]:
         Route(f"{base}/whys/{{run_id}}/{{kind}}", guarded(why_sprite)),
         Route(f"{base}/listing/{{key}}/{{block}}", guarded(listing)),
         Route(f"{base}/module/{{version}}/{{name}}", guarded(module)),
+        *review_routes.table(base),
         Route(f"{base}/{{rest:path}}", guarded(nothing)),
     ]

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from core.catalogue.annotating import ensure_concepts
 from core.catalogue.database import Database
 from core.catalogue.formats.report import shown, whole
 from core.catalogue.regions import box_of
-from core.catalogue.schema import Annotation, Dataset, Decision, Image, Region, RunRow, VerdictRow, new_uid
+from core.catalogue.schema import Annotation, Dataset, Decision, Image, Region, ReviewLease, RunRow, VerdictRow, new_uid
 from core.errors import ReviewError
 from core.review.standing import DecisionEntry, act_entries, parts, standing_of, stands
 
@@ -153,6 +153,9 @@ def _write(
         values |= {"verdict": act.verdict, "scope": "cluster", "run_id": act.run_id, "kind": "verdict"}
         session.execute(insert(Decision), [_row(act.key, 0, act.actor, now, **values)])
         return
+    for part in parts(act.regions):  # what is decided is no longer held: others may be asked for a second opinion
+        mine = (ReviewLease.actor == act.actor, ReviewLease.region_id.in_(part))
+        session.execute(delete(ReviewLease).where(*mine))
     replaced = standing_of(session, act.actor, act.regions)
     rows = []
     for place, region in enumerate(act.regions):

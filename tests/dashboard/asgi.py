@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,15 +20,30 @@ class Answer:
     body: bytes
 
 
+OURS = {"origin": "http://127.0.0.1:8501", "content-type": "application/json"}
+"""What our own pages send along when they write."""
+
+
 def get(app: Any, target: str, headers: Mapping[str, str] | None = None) -> Answer:
     """One GET request; ``target`` is the raw path and query as a browser would send it."""
+    return ask(app, "GET", target, {"host": "127.0.0.1:8501", **(headers or {})}, b"")
+
+
+def post(app: Any, target: str, body: Any, headers: Mapping[str, str | None] | None = None) -> Answer:
+    """One POST request as our pages make it; headers given as ``None`` are left out, bytes are sent as they are."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"host": "127.0.0.1:8501", **OURS, **(headers or {})}
+    return ask(app, "POST", target, {name: value for name, value in sent.items() if value is not None}, data)
+
+
+def ask(app: Any, method: str, target: str, sent: Mapping[str, str], data: bytes) -> Answer:
+    """One request with exactly these headers."""
     raw, _, query = target.partition("?")
-    sent = {"host": "127.0.0.1:8501", **(headers or {})}
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": unquote(raw),
         "raw_path": raw.encode(),
@@ -40,7 +56,7 @@ def get(app: Any, target: str, headers: Mapping[str, str] | None = None) -> Answ
     parts: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": data, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         parts.append(message)

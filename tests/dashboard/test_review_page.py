@@ -1,0 +1,107 @@
+"""The Review page as Streamlit draws it, and the history in the image panel."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.review.deciding import Act, decide, undo
+from core.review.estimating import Sample
+from core.review.standing import history, standing
+from core.review.verdicts import all_verdicts
+from dashboard import decided, review_results, state
+from tests.core.review.conftest import NOW
+
+
+@pytest.fixture
+def space(workspace_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(shutil.copytree(workspace_folder, Path(tmp_path) / "w")))
+    yield state.workspace()
+    st.cache_resource.clear()
+
+
+def drawn(app: AppTest) -> str:
+    """Everything that the page shows, as one text."""
+    return "".join(str(node.proto) for node in app.main)
+
+
+def page() -> AppTest:
+    def draw() -> None:
+        from dashboard import state
+        from dashboard.theme import theme_for
+        from dashboard.views import review
+
+        space = state.workspace()
+        runs = tuple(space.runs())
+        review.page(state.View(space, runs, state.open_run(space, runs[0]), theme_for("light", None)))
+
+    return AppTest.from_function(draw, default_timeout=60)
+
+
+def test_an_empty_review_says_what_to_do(space):
+    app = page().run()
+    assert not app.exception
+    shown = drawn(app)
+    assert "What do you decide?" in shown
+    assert "Nothing yet" in shown
+    assert app.selectbox(key="queue").options[0] == "Strangest first"
+    assert "Detectors disagree: this run has one detector" in shown
+
+
+def test_counts_agreement_and_sample_are_shown(space):
+    run = space.open_run(2)
+    for number, (actor, verdict) in enumerate([("Ada", "new"), ("Bob", "gear")]):
+        region = int(run.table["region_id"].iloc[0])
+        decide(space.database, Act(f"page-key-{number}", actor, 2, verdict, regions=(region,)), now=NOW)
+    app = page().run()
+    assert not app.exception
+    shown = drawn(app)
+    assert "No agreement" in shown
+    assert "Ada and Bob" in shown
+    assert "1 picture judged differently" in shown
+
+
+def test_every_queue_opens(space):
+    app = page().run()
+    for queue in ("repeats", "uncertain", "clusters", "random", "disputed", "selected"):
+        app.selectbox(key="queue").set_value(queue).run()
+        assert not app.exception, queue
+
+
+def test_one_verdict_for_a_selection_and_its_undo(space, monkeypatch):
+    rows = list(range(5))
+    view = state.View(space, (), space.open_run(2), None)
+    monkeypatch.setattr(st, "session_state", {})
+    review_results._give(view, rows, "habitat", "Ada")
+    assert [one.verdict for one in standing(space.database)] == ["habitat"] * 5
+    done = st.session_state["bulk_done"]
+    assert done["count"] == 5
+    review_results._take_back(view, done)
+    assert standing(space.database) == []
+
+
+def test_the_history_of_a_picture_in_words(space):
+    run = space.open_run(2)
+    region, image = int(run.table["region_id"].iloc[0]), int(run.table["image_id"].iloc[0])
+    box = {"x": 1, "y": 1, "w": 5, "h": 5}
+    first = Act("history-1", "Ada", 2, "taxon", regions=(region,), concept="<b>crab</b>", note="odd", boxes=(box,))
+    decide(space.database, first, now=NOW)
+    undo(space.database, key="history-2", act=first.key, actor="Ada", now=NOW)
+    entries = history(space.database, image)
+    names = all_verdicts(space.database)
+    known = {one.id: one for one in entries}
+    assert [decided.sentence(one, known, names) for one in entries] == [
+        "Ada: Known taxon, <b>crab</b>, 1 box. Note: odd (no longer stands)",
+        "Ada undid: Known taxon",
+    ]
+
+
+@pytest.mark.parametrize(("broken", "said"), [(0, False), (3, True)])
+def test_a_sample_says_when_its_end_is_not_used(broken, said):
+    sentence = review_results.sample_sentence(Sample(20, broken, 271, {}))
+    assert "first 20 of 271" in sentence
+    assert ("3 later decisions" in sentence) is said
