@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.artefacts import write_atomically
 from core.catalogue.conditions import parse_all
@@ -43,32 +45,81 @@ class Comparison:
     left_out: int
 
 
-def compare_detectors(run: Run, truth: tuple[str, ...], *, resamples: int = 1000, seed: int = 0) -> Comparison:
+def compare_detectors(
+    run: Run,
+    truth: tuple[str, ...],
+    *,
+    others: Mapping[str, NDArray[np.floating[Any]]] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Comparison:
     """Figures of every detector that the run has scores of.
 
     Args:
         truth: Conditions; a region that meets all of them is truly unknown.
+        others: ``[N]`` scores of detectors beside those of the run, by name.
 
     Raises:
         SelectionError: a condition cannot be understood, or all regions or none meet them.
     """
+    judged = judge(run, truth, others)
+    found = {
+        name: separation(scores, judged.unknown, judged.groups, resamples=resamples, seed=seed)
+        for name, scores in judged.scores.items()
+    }
+    return Comparison(run.id, truth, found, judged.left_out)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The scored regions of a run with a truth.
+
+    Attributes:
+        scores: ``[n]`` by detector, ``knn`` first.
+        unknown: ``[n]`` bool.
+        groups: ``[n]`` int64.
+        left_out: Regions of neither set, or without a score.
+    """
+
+    scores: Mapping[str, NDArray[np.float64]]
+    unknown: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+    left_out: int
+
+
+def judge(run: Run, truth: tuple[str, ...], others: Mapping[str, NDArray[np.floating[Any]]] | None = None) -> Judged:
+    """Scores and truth of what can be judged; arguments and errors are those of `compare_detectors`."""
     table = run.table
     unknown = evaluate(parse_all(truth), table).mask
     columns = {"knn": "ood_score"} | {name: f"{name}_score" for name in run.manifest.get("detectors", {})}
-    scores = np.column_stack([table[column].to_numpy(dtype=np.float64) for column in columns.values()])
-    kept = np.isfinite(scores).all(axis=1) & (table["set"] != "none").to_numpy()
-    if unknown[kept].all() or not unknown[kept].any():
+    scores = {name: table[column].to_numpy(dtype=np.float64) for name, column in columns.items()}
+    scores |= {name: np.asarray(found, np.float64) for name, found in (others or {}).items() if name not in scores}
+    kept = np.isfinite(np.column_stack(list(scores.values()))).all(axis=1) & (table["set"] != "none").to_numpy()
+    if not kept.any() or unknown[kept].all() or not unknown[kept].any():
         met = int(unknown[kept].sum())
         raise SelectionError(
             f"{met:,} of {int(kept.sum()):,} scored regions of the run meet the truth {' and '.join(truth)!r}: both "
             "kinds are needed to compare; name another truth, or make a run whose reference or target holds both"
         )
-    groups = group_codes(table)[kept]
-    found = {
-        name: separation(scores[kept, place], unknown[kept], groups, resamples=resamples, seed=seed)
-        for place, name in enumerate(columns)
-    }
-    return Comparison(run.id, truth, found, int((~kept).sum()))
+    inside = {name: found[kept] for name, found in scores.items()}
+    return Judged(inside, unknown[kept], group_codes(table)[kept], int((~kept).sum()))
+
+
+def roc_points(
+    scores: NDArray[np.floating[Any]], unknown: NDArray[np.bool_], most: int = 300
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The receiver operating characteristic: false-alarm rate and share of the unknown found, from 0 to 1 each.
+
+    Args:
+        scores: ``[n]`` finite, larger is stranger.
+        unknown: ``[n]`` bool, some of either kind.
+        most: Points kept of longer curves, evenly along them.
+    """
+    from sklearn.metrics import roc_curve
+
+    false, found, _ = roc_curve(unknown, scores)
+    places = np.unique(np.linspace(0, len(false) - 1, min(most, len(false))).round().astype(int))
+    return np.asarray(false[places], np.float64), np.asarray(found[places], np.float64)
 
 
 def comparison_text(comparison: Comparison) -> str:
