@@ -8,12 +8,11 @@ The contract: catalogue text reaches the page only through `html.escape` here, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
 if TYPE_CHECKING:
@@ -126,32 +125,6 @@ def plot(figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFra
     st.plotly_chart(figure, key=f"plot_{key}", theme=None, alt=alt, config=config)
     if data is not None:
         csv_button(key, data)
-
-
-def choosing_plot(figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFrame]) -> np.ndarray:
-    """As `plot`, with lasso and box; returns ``[M]`` the whole numbers that the chosen points carry as customdata."""
-    event: Any = st.plotly_chart(
-        figure,
-        key=f"plot_{key}",
-        theme=None,
-        alt=alt,
-        config=_config(key, ["autoScale2d"]),
-        on_select="rerun",
-        selection_mode=("box", "lasso"),
-    )
-    csv_button(key, data)
-    return carried(event["selection"]["points"])
-
-
-def carried(points: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """The whole numbers that chosen points carry, each once, sorted; what carries none is left out."""
-    found = set()
-    for point in points:
-        value = point.get("customdata")
-        value = value[0] if isinstance(value, list | tuple) and value else value
-        if isinstance(value, int | float) and value == int(value):
-            found.add(int(value))
-    return np.array(sorted(found), dtype=np.int64)
 
 
 def _config(key: str, without: list[str]) -> dict[str, Any]:

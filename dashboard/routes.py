@@ -1,4 +1,4 @@
-"""Our own routes: pictures by id, sprite sheets, why-maps, blocks of a listing, browser modules.
+"""Our own routes: pictures by id, sprite sheets, why-maps, blocks of a listing, arrays, browser modules.
 
 The contract:
 - a client names things by integer ids, keys and names from fixed tables, never by a path; the server looks them up;
@@ -21,7 +21,8 @@ from starlette.routing import Route
 from core.errors import ImageError
 from dashboard import assets, review_routes, sheets, state, why
 from dashboard.access import SAFETY, guarded, refusal
-from dashboard.listings import LISTINGS
+from dashboard.bodies import BODIES
+from dashboard.listings import LISTINGS, described
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -158,6 +159,25 @@ def listing(request: Request) -> Response:
     return Response(body, media_type="application/json", headers={"Cache-Control": FOREVER, **SAFETY})
 
 
+def body(request: Request) -> Response:
+    """An array that a component draws from: ``body/KEY``."""
+    key = request.path_params["key"]
+    found = BODIES.get(key)
+    if found is None:
+        return refusal(410, "this is no longer kept; the page makes it anew")
+    return _binary(request, found, "application/octet-stream", key, FOREVER)
+
+
+def items(request: Request) -> Response:
+    """What is said of some regions: ``items/3?rows=0-9,12``."""
+    run = state.finished_run(_number(request, "run_id"))
+    if run is None:
+        return _nothing()
+    rows = sheets.parse_rows(request.query_params.get("rows", ""), len(run.table))
+    text = json.dumps({"items": described(run, rows)}, allow_nan=False)
+    return Response(text, media_type="application/json", headers={"Cache-Control": REVALIDATE, **SAFETY})
+
+
 def module(request: Request) -> Response:
     """One of our own scripts or styles, from the table in `dashboard.assets`."""
     found = assets.files().get(request.path_params["name"])
@@ -184,6 +204,8 @@ def table() -> list[Route]:
         Route(f"{base}/why/{{run_id}}/{{row}}/{{kind}}", guarded(why_layer)),
         Route(f"{base}/whys/{{run_id}}/{{kind}}", guarded(why_sprite)),
         Route(f"{base}/listing/{{key}}/{{block}}", guarded(listing)),
+        Route(f"{base}/body/{{key}}", guarded(body)),
+        Route(f"{base}/items/{{run_id}}", guarded(items)),
         Route(f"{base}/module/{{version}}/{{name}}", guarded(module)),
         *review_routes.table(base),
         Route(f"{base}/{{rest:path}}", guarded(nothing)),

@@ -2,95 +2,152 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 
-from dashboard import cached, choosing, map_figure, parts, selecting, words
+from dashboard import assets, choosing, colouring, looking, map_component, map_layers, parts, words
 from dashboard.gallery import gallery
-from dashboard.map_figure import Colour, Drawn
+from dashboard.listings import LISTINGS
+from dashboard.map_layers import BEHIND, CHOSEN, POINT, Ground
+from dashboard.selecting import Selection
 from dashboard.state import View
 
+if TYPE_CHECKING:
+    from core.runs import Run
+    from core.space.areas import Area
+    from dashboard.colouring import Colouring
+    from dashboard.selecting import Found
+
 COLUMNS = ["image_id", "region_id", "path", "set", "x", "y", "cluster", "ood_score", "depth_m"]
+HEIGHT = 700
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _ground(run_key: str, _run: Run) -> Ground:
+    return map_layers.ground(_run.table)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _colouring(run_key: str, name: str, mode: str, _view: View) -> Colouring:
+    return colouring.colouring(_view.run.table, name, _view.theme)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _colours(run_key: str, _run: Run) -> list[str]:
+    return colouring.available(_run.table)
 
 
 def page(view: View) -> None:
     """Draw the page."""
     title = "Where does it sit?"
-    table = view.run.table
-    if not (table["x"].notna() & table["y"].notna()).any():
+    ground = _ground(view.run.key, view.run)
+    if not ground.kinds.any():
         parts.heading(title)
         parts.empty("This run has no map", "Its regions were not laid out on a plane. Run the pipeline again.")
         return
     selection = choosing.current()
-    found = selecting.find(choosing.index(view.run), selection)
-    shown = map_figure.drawn(table, found.mask)
+    found = choosing.found(view.run, selection)
+    flags = map_layers.flags(ground.kinds, found.mask)
+    scores = view.run.table["ood_score"].to_numpy(dtype=float, na_value=np.nan)
+    ringed = map_layers.strangest(scores, flags)
     parts.heading(
         title,
         "Pictures that the network finds alike lie together. Distances between clouds far apart, and their size and "
         "direction, mean nothing.",
     )
-    choosing.chips(selection)
-    rows = _map(view, shown, repr(selecting.to_query(selection)))
-    _gallery(view, shown, rows)
-
-
-def _map(view: View, shown: Drawn, query: str) -> np.ndarray:
-    table = view.run.table
+    with st.container():  # there also when it is empty: what comes after keeps its place, and the map is not made anew
+        choosing.chips(selection)
     with st.container(border=True, key="card_map"):
-        colour: Colour = st.segmented_control(
-            "Colour by",
-            list(map_figure.available(table)),
-            default="set",
-            required=True,
-            key="map_colour",
-            format_func=map_figure.COLOURS.__getitem__,
-        )
-        chart = cached.figure(
-            view, "map", (colour, query), lambda: map_figure.scatter(table, shown, colour, view.theme)
-        )
-        rows = parts.choosing_plot(
-            chart,
-            key="map",
-            alt=f"Map of the regions, coloured by {colour}",
-            data=lambda: table.iloc[shown.points][COLUMNS],
-        )
-        parts.note(sentence(shown))
-        noise = int((table["cluster"].iloc[shown.points] < 0).sum())
-        if noise and colour == "cluster":
-            parts.note(f"{words.plural(noise, 'point')} drawn as crosses are noise: they belong to no cluster.")
-        if colour == "concept":
-            parts.note("A picture with several concepts has the colour of the one that is seen most often.")
-    return rows
+        _map(view, ground, flags, ringed, selection)
+    _gallery(view, found, selection, ringed)
 
 
-def sentence(shown: Drawn) -> str:
-    """What is drawn how, and what is left out."""
-    many = len(shown.points)
-    text = f"{words.plural(many, 'region')} as points"
-    if many < shown.among:
-        text = f"A sample of {words.count(many)} of {words.count(shown.among)} regions as points"
-    if len(shown.density):
-        text += f", in front of the density of {words.plural(len(shown.density), 'reference region')}"
-    if len(shown.ringed):
-        text += f"; the {words.count(len(shown.ringed))} strangest are ringed in green"
-    return text + ". Draw around points with the lasso or the box to see them below."
+def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="map_tools"):
+        with st.container(width=240):
+            name = _choose_colour(_colours(view.run.key, view.run))
+        parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
+    found = _colouring(view.run.key, name, view.theme.mode, view)
+    labels = view.run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
+    names = [f"cluster {number}" for number in range(int(labels.max(initial=-1)) + 1)]
+    scene = map_component.Scene(
+        named=view.run.key,
+        ground=ground,
+        flags=flags,
+        flags_named=choosing.condition(selection),
+        colouring=found,
+        colour=name,
+        colour_named=name,
+        narrowed=selection.narrows,
+        ringed=ringed,
+        names=map_layers.places(ground.positions, labels, names) if name == "cluster" else [],
+        areas=selection.areas,
+        items=f"{assets.base()}/items/{view.run.id}?rows={{rows}}",
+        sheet=f"{assets.base()}/sheet/{view.run.id}?rows={{rows}}&tile=128",
+        title=f"{view.run.name}: map of {words.plural(int((flags > 0).sum()), 'region')}",
+        label=f"Map of the regions, coloured by {found.title}",
+    )
+    rows = np.flatnonzero(flags & CHOSEN)
+
+    def opened(row: int) -> None:
+        looking.ask(view.run, row, LISTINGS.add(view.run, rows, ()) if flags[row] & CHOSEN else None)
+
+    map_component.draw(scene, key="map", height=round(HEIGHT * view.theme.scale), on_open=opened, on_areas=_areas_drawn)
+    parts.note(sentence(flags, ringed))
+    parts.note(found.note)
 
 
-def _gallery(view: View, shown: Drawn, chosen: np.ndarray) -> None:
-    rows = chosen[np.isin(chosen, shown.points)]
-    if len(rows):
-        scores = view.run.table["ood_score"].to_numpy(float, na_value=np.nan)[rows]
-        rows = rows[np.argsort(-scores, kind="stable")]
-        parts.section(f"{words.plural(len(rows), 'picture')} chosen on the map", "Strangest first.")
+def _choose_colour(names: list[str]) -> str:
+    asked = st.query_params.get("colour", "")
+    st.session_state["map_colour"] = asked if asked in names else names[0]
+
+    def changed() -> None:
+        st.query_params["colour"] = st.session_state["map_colour"]
+
+    chosen: str = st.selectbox("Colour by", names, key="map_colour", format_func=colouring.title, on_change=changed)
+    return chosen
+
+
+def _areas_drawn(areas: tuple[Area, ...]) -> None:
+    choosing.put(replace(choosing.current(), areas=areas))
+
+
+def _table(view: View, flags: np.ndarray) -> object:
+    return view.run.table[COLUMNS].iloc[np.flatnonzero(flags & CHOSEN)]
+
+
+def sentence(flags: np.ndarray, ringed: np.ndarray) -> str:
+    """What is drawn how, and what is chosen."""
+    points, behind, chosen = ((flags & bit > 0) for bit in (POINT, BEHIND, CHOSEN))
+    text = f"{words.plural(int(points.sum()), 'region')} as points"
+    if behind.any():
+        text += f", in front of the density of {words.plural(int(behind.sum()), 'reference region')}"
+    if len(ringed):
+        text += f"; the {words.count(len(ringed))} strangest are ringed in green"
+    placed = points | behind
+    if (chosen & placed).sum() < placed.sum():
+        text += f". The selection holds {words.count(int((chosen & placed).sum()))} of them"
+        if behind.any():
+            text += f", {words.count(int((chosen & behind).sum()))} of the reference"
+        return text + "; the others are faint."
+    return text + ". Draw around points with the lasso or the box to choose them; Shift adds, Alt takes away."
+
+
+def _gallery(view: View, found: Found, selection: Selection, ringed: np.ndarray) -> None:
+    if selection.narrows:
+        rows = choosing.rows(view.run, found, replace(selection, like="", sort=Selection.sort))
+        parts.section(f"{words.plural(len(rows), 'picture')} in the selection", "Strangest first.")
     else:
-        rows = shown.ringed
-        note = "Nothing is chosen on the map yet; these are the ringed ones." if len(rows) else ""
-        parts.section("The strangest here" if len(rows) else "Nothing is chosen on the map yet", note)
+        rows = ringed
+        parts.section("The strangest here", "Nothing is chosen on the map yet; these are the ringed ones.")
     gallery(
         view,
         rows,
         key="map_chosen",
         label="Pictures chosen on the map",
         height=420,
-        empty="Draw around points with the lasso or the box to see them here.",
+        empty="No region on the map fits. Draw another area, or take a condition away.",
     )

@@ -1,6 +1,8 @@
-"""The map: hexagons, what is drawn how, what a point carries and says, and the page."""
+"""The map: hexagons, layers, colours as bytes, what the browser may send, bodies, and the page."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import map_figure, parts
+from core.space.areas import Area
+from dashboard import colouring, map_component, map_layers
+from dashboard.bodies import Bodies
+from dashboard.colouring import FIRST, MISSING, NOISE, OTHERS
 from dashboard.hexagons import hexagons
+from dashboard.map_layers import BEHIND, CHOSEN, POINT
 from dashboard.theme import theme_for
 from dashboard.views.map import sentence
 from tests.dashboard.test_browse import bare, bare_folder  # noqa: F401
@@ -26,10 +32,14 @@ def regions(count: int = 300, seed: int = 0) -> pd.DataFrame:
             "x": rng.normal(size=count),
             "y": rng.normal(size=count),
             "ood_score": rng.uniform(0, 1, count),
-            "depth_m": np.where(np.arange(count) % 5 == 0, np.nan, 100.0),
+            "depth_m": np.where(np.arange(count) % 5 == 0, np.nan, 100.0 + np.arange(count)),
+            "taken_at": pd.date_range("2020-01-01", periods=count, freq="D", tz="UTC"),
             "concepts": [["<b>x</b>", "crab"] if i % 2 else [] for i in range(count)],
             "cluster": np.arange(count) % 13 - 1,
             "path": [f"dive/<i>{i}<i>.jpg" for i in range(count)],
+            "site": [("ridge", "", "plain")[i % 3] for i in range(count)],
+            "extra.alike": ["one"] * count,
+            "extra.current": rng.normal(size=count),
         }
     )
 
@@ -52,72 +62,154 @@ def test_every_point_is_in_its_nearest_hexagon(count, width, seed):
         assert np.unique(np.stack([cells.x, cells.y]).round(9), axis=1).shape[1] == len(cells.x)
 
 
-def test_reference_is_density_and_target_points():
+def test_reference_is_density_target_points_and_the_strangest_are_among_the_chosen():
     table = regions()
-    shown = map_figure.drawn(table, np.ones(300, bool))
-    assert set(table["set"].iloc[shown.points]) == {"target"}
-    assert set(table["set"].iloc[shown.density]) == {"reference"}
+    table.loc[5, "x"] = np.nan
+    ground = map_layers.ground(table)
+    assert set(table["set"][ground.kinds == POINT]) == {"target"}
+    assert set(table["set"][ground.kinds == BEHIND]) == {"reference"}
+    assert ground.kinds[5] == 0
+    assert sum(ground.density["n"]) == 100
+    assert np.isfinite(ground.bounds).all()
+    flags = map_layers.flags(ground.kinds, np.arange(300) < 150)
+    assert (flags & CHOSEN > 0).sum() == 149
     scores = table["ood_score"].to_numpy()
-    assert len(shown.ringed) == 100
-    assert scores[shown.ringed].min() >= np.sort(scores[shown.points])[-100]
-    assert sentence(shown).startswith("200 regions as points, in front of the density of 100 reference regions")
+    ringed = map_layers.strangest(scores, flags, 20)
+    among = [row for row in range(150) if row % 3 and row != 5]
+    assert ringed.tolist() == sorted(among, key=lambda row: -scores[row])[:20]
+    assert "The selection holds 149 of them, 50 of the reference" in sentence(flags, ringed)
 
 
 def test_reference_alone_is_drawn_as_points():
-    shown = map_figure.drawn(regions().assign(set="reference"), np.ones(300, bool))
-    assert (len(shown.points), len(shown.density)) == (300, 0)
+    ground = map_layers.ground(regions().assign(set="reference"))
+    assert (ground.kinds == POINT).all()
+    assert ground.density == {}
 
 
-def test_more_points_than_can_be_drawn_are_sampled_and_said():
-    shown = map_figure.drawn(regions(), np.ones(300, bool), most=150)
-    again = map_figure.drawn(regions(), np.ones(300, bool), most=150)
-    assert (len(shown.points), shown.among) == (150, 200)
-    assert set(shown.ringed) <= set(shown.points)
-    assert shown.points.tolist() == again.points.tolist()
-    assert "A sample of 150 of 200 regions" in sentence(shown)
+def test_names_stand_at_the_middle_of_their_clusters():
+    positions = np.array([[0, 0], [1, 1], [2, 5], [9, 9], [np.nan, 0]], np.float32)
+    found = map_layers.places(positions, np.array([0, 0, 0, 1, 1]), ["a", "<b>", "empty"])
+    assert [(one["x"], one["y"], one["text"], one["count"]) for one in found] == [(1, 1, "a", 3), (9, 9, "<b>", 1)]
 
 
 @pytest.mark.parametrize("mode", ["light", "dark", "projector"])
-@pytest.mark.parametrize("colour", map_figure.COLOURS)
-def test_points_carry_their_row_and_text_is_escaped(colour, mode):
-    table = regions()
-    shown = map_figure.drawn(table, np.ones(300, bool))
-    figure = map_figure.scatter(table, shown, colour, theme_for(mode, None))
-    carried = [row for trace in figure.data if trace.customdata is not None for row in trace.customdata]
-    assert sorted(carried) == shown.points.tolist()
-    for trace in figure.data:
-        for row, text in zip(trace.customdata or (), trace.hovertext or (), strict=False):
-            assert f"&lt;i&gt;{row}&lt;i&gt;" in text
-        assert "<b>" not in str(trace.name)
-    if colour == "cluster":
-        assert any("noise" in trace.name for trace in figure.data)
-        assert any(trace.name == "others" for trace in figure.data)
+@pytest.mark.parametrize("name", [*colouring.COLUMNS, "set", "concept", "cluster", "site", "extra.current"])
+def test_a_code_stands_for_a_colour(name, mode):
+    found = colouring.colouring(regions(), name, theme_for(mode, None))
+    assert found.codes.dtype == np.uint8
+    assert len(found.palette) == 256
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in found.palette)
+    assert sum(entry.count for entry in found.entries) == (300 if not found.ticks else (found.codes == MISSING).sum())
+    for entry in found.entries:
+        assert found.palette[entry.code] == entry.colour
+        assert (found.codes == entry.code).sum() == entry.count
 
 
-def test_a_selection_without_points_is_drawn():
-    table = regions()
-    shown = map_figure.drawn(table, np.zeros(300, bool))
-    assert len(shown.points) == len(shown.ringed) == 0
-    assert map_figure.scatter(table, shown, "score", LIGHT).data
+def test_codes_by_hand():
+    table = regions(7).assign(
+        cluster=[1, 0, 0, -1, 0, 1, -1],
+        site=["a", "b", "b", "", None, "b", "c"],
+        depth_m=[0.0, 10.0, 5.0, np.nan, 10.0, 0.0, 0.0],
+        concepts=[["crab", "ray"], ["ray"], [], None, ["ray", "<b>"], ["crab"], []],
+    )
+    by_cluster = colouring.colouring(table, "cluster", LIGHT)
+    assert by_cluster.codes.tolist() == [FIRST + 1, FIRST, FIRST, NOISE, FIRST, FIRST + 1, NOISE]
+    by_site = colouring.colouring(table, "site", LIGHT)
+    assert by_site.codes.tolist() == [FIRST + 1, FIRST, FIRST, MISSING, MISSING, FIRST, FIRST + 2]
+    by_depth = colouring.colouring(table, "depth", LIGHT)
+    assert by_depth.codes.tolist() == [1, 255, 128, MISSING, 255, 1, 1]
+    assert [text for _, text in by_depth.ticks] == ["0.0", "2.5", "5.0", "7.5", "10.0"]
+    by_concept = colouring.colouring(table, "concept", LIGHT)
+    names = {entry.code: entry.name for entry in by_concept.entries}
+    assert [names[code] for code in by_concept.codes] == [
+        *("ray", "ray", "nothing named", "nothing named", "ray", "crab", "nothing named"),
+    ]
 
 
-def test_chosen_points_are_read_by_what_they_carry():
-    points = [{"customdata": 7}, {"customdata": [3]}, {"customdata": 7.0}, {"x": 1}, {"customdata": "a"}, {}]
-    assert parts.carried(points).tolist() == [3, 7]
+def test_rare_values_are_others_and_named_clusters_given():
+    table = regions(100).assign(site=[f"site {i % 12}" for i in range(100)])
+    found = colouring.colouring(table, "site", LIGHT)
+    assert (found.codes == OTHERS).sum() == 100 - 4 * 9 - 3 * 8
+    assert any(entry.name == "5 others" for entry in found.entries)
+    labels = np.array([0, 0, 1, -1] * 25)
+    named = colouring.colouring(table, "cluster", LIGHT, (labels, ["crabs", "<i>rays</i>"]))
+    assert [entry.name for entry in named.entries] == ["crabs", "<i>rays</i>", "noise, in no cluster"]
+
+
+def test_any_column_that_tells_points_apart_is_offered():
+    offered = colouring.available(regions())
+    assert offered[:6] == ["set", "concept", "cluster", "depth", "score", "time"]
+    assert "extra.current" in offered
+    assert not {"extra.alike", "x", "y", "path", "depth_m"} & set(offered)
+    bare_of = colouring.available(regions().assign(depth_m=np.nan, ood_score=np.nan, concepts=[[]] * 300))
+    assert bare_of[:3] == ["set", "cluster", "time"]
+
+
+def test_bodies_are_kept_by_what_they_are_made_of_and_dropped_when_too_many():
+    kept = Bodies(max_bytes=100)
+    first = kept.put(np.arange(20, dtype=np.float32), "run", "positions")
+    assert kept.get(first) == np.arange(20, dtype=np.float32).tobytes()
+    assert kept.put(np.zeros(20, np.float32), "run", "flags") != first
+    assert kept.get(first) is None
+    assert kept.get("../../etc") is None
+
+
+SQUARE = [0, 0, 1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("event", "wanted"),
+    [
+        ({"op": "new", "corners": SQUARE}, 1),
+        ({"op": "add", "corners": SQUARE}, 2),
+        ({"op": "subtract", "corners": SQUARE}, 2),
+        ({"op": "clear"}, 0),
+        ({"op": "new", "corners": SQUARE[:4]}, None),
+        ({"op": "new", "corners": ["<b>"] * 6}, None),
+        ({"op": "new", "corners": [float("nan")] * 6}, None),
+        ({"op": "drop table", "corners": SQUARE}, None),
+        ("new", None),
+        (None, None),
+    ],
+)
+def test_the_browser_sends_an_area_or_nothing(event, wanted):
+    before = (Area(((5.0, 5.0), (6.0, 5.0), (6.0, 6.0))),)
+    areas = map_component._areas(event, before)
+    assert (areas if areas is None else len(areas)) == wanted
+    if wanted == 2:
+        assert areas[0] == before[0]
+        assert areas[1].adds == (event["op"] == "add")
+
+
+@pytest.mark.parametrize(
+    ("event", "row"),
+    [({"row": 3}, 3), ({"row": 10}, None), ({"row": -1}, None), ({"row": True}, None), ({}, None), (3, None)],
+)
+def test_the_browser_opens_a_row_of_the_run(event, row):
+    assert map_component._row(event, 10) == row
 
 
 def test_the_page_says_what_distances_mean_and_follows_the_selection(served):
     app = opened("map", site="ridge")
     assert not app.exception
     assert "mean nothing" in said(app)
+    assert "The selection holds" in said(app)
     assert [item.key for item in app.button if (item.key or "").startswith("chip_")] == ["chip_0"]
 
 
-@pytest.mark.parametrize("colour", map_figure.COLOURS)
-def test_the_page_colours_by_everything(served, colour):
-    app = opened("map")
-    next(item for item in app.get("button_group") if item.key == "map_colour").set_value(colour).run()
+def test_a_link_with_an_area_reopens_it(served, view):
+    x, y = (view.run.table[name].to_numpy() for name in ("x", "y"))
+    low = Area(((-99.0, -99.0), (99.0, -99.0), (99.0, 2.5), (-99.0, 2.5)))
+    app = opened("map", area=low.to_text())
+    assert f"The selection holds {int((np.isfinite(x) & (y < 2.5)).sum())} of them" in said(app)
+    assert not opened("map", area="a1_2~rubbish").exception
+
+
+@pytest.mark.parametrize("name", ["concept", "cluster", "depth", "time", "site", "nonsense"])
+def test_the_page_colours_by_everything(served, name):
+    app = opened("map", colour=name)
     assert not app.exception
+    assert app.selectbox("map_colour").value == ("set" if name == "nonsense" else name)
     assert "bs-empty" not in said(app)
 
 
@@ -125,4 +217,3 @@ def test_a_run_without_depth_and_scores_has_a_map(bare):  # noqa: F811
     app = opened("map")
     assert not app.exception
     assert "bs-empty" not in said(app)
-    assert map_figure.available(regions().assign(depth_m=np.nan, ood_score=np.nan)) == ("set", "concept", "cluster")

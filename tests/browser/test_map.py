@@ -1,0 +1,181 @@
+"""The map in a real browser: hover, lasso, box, legend, colours, pictures at zoom, and a link that reopens it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.driver import settle
+from tests.dashboard.synthetic import HOSTILE
+
+
+def ready(page) -> None:
+    settle(page)
+    page.locator('.map[data-ready="1"]').wait_for(timeout=15_000)
+
+
+@pytest.fixture
+def tried(browsers, address):
+    with browsers.page() as (page, log):
+        page.goto(f"{address}/map")
+        ready(page)
+        yield page
+        assert log.errors == []
+        assert log.outside == []
+
+
+def stage(page):
+    """Where the map is on the screen."""
+    return page.locator(".stage").bounding_box()
+
+
+def drag(page, corners, *, release: bool = True) -> None:
+    """Draw through shares of the map's width and height."""
+    box = stage(page)
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    if release:
+        page.mouse.up()
+
+
+def said_by_python(page) -> int:
+    """How many regions the server says are in the selection."""
+    text = page.get_by_text(re.compile("The selection holds"))
+    text.wait_for(timeout=15_000)
+    return int(re.search(r"selection holds ([\d,]+)", text.inner_text()).group(1).replace(",", ""))
+
+
+def counted_by_browser(page) -> int:
+    return int(page.locator(".map").get_attribute("data-inside"))
+
+
+def settled_on(page, check) -> None:
+    """Wait until the server's answer is drawn."""
+    for _ in range(60):
+        page.wait_for_timeout(100)
+        if check():
+            return
+    raise AssertionError("the page did not come to what was expected")
+
+
+def hover_somewhere(page) -> None:
+    """Point at places until something answers."""
+    box = stage(page)
+    for step in range(400):
+        x, y = box["x"] + box["width"] * ((step * 0.137) % 1), box["y"] + box["height"] * ((step * 0.071) % 1)
+        page.mouse.move(x, y)
+        page.wait_for_timeout(25)
+        if page.locator(".stage").get_attribute("data-over") == "1":
+            return
+    raise AssertionError("no point was found on the map")
+
+
+def test_lasso_and_box_choose_what_the_server_counts_too(tried):
+    tried.get_by_role("button", name="Draw around points").click()
+    drag(tried, [(0.02, 0.02), (0.55, 0.05), (0.5, 0.98), (0.3, 0.6), (0.03, 0.9)])
+    first = said_by_python(tried)
+    assert first == counted_by_browser(tried) > 0
+    assert "area=a" in tried.url
+    tried.get_by_role("button", name="Draw a box").click()
+    tried.keyboard.down("Shift")
+    drag(tried, [(0.6, 0.02), (0.98, 0.98)])
+    tried.keyboard.up("Shift")
+    settled_on(tried, lambda: said_by_python(tried) > first)
+    assert said_by_python(tried) == counted_by_browser(tried)
+    ready(tried)
+    before = said_by_python(tried)
+    tried.reload()  # the link holds it all
+    ready(tried)
+    assert said_by_python(tried) == counted_by_browser(tried) == before
+    tried.locator(".stage").focus()
+    tried.keyboard.press("Escape")
+    tried.get_by_text("Draw around points with the lasso").wait_for()
+    assert "area=" not in tried.url
+
+
+def test_pointing_tells_and_a_click_opens(tried):
+    hover_somewhere(tried)
+    card = tried.locator(".card[data-row]")
+    card.wait_for(timeout=5_000)
+    assert "score" in card.inner_text()
+    assert HOSTILE in card.inner_text() or ".jpg" in card.inner_text()
+    assert tried.locator(".map img").count() == 0
+    tried.mouse.down()
+    tried.mouse.up()
+    tried.locator(".viewer .picture").wait_for()
+    assert "image=" in tried.url
+
+
+def test_a_new_colour_sends_no_positions_and_its_legend_hides(tried):
+    sent = []
+    tried.on("request", lambda request: sent.append(request.url) if "/bs/body/" in request.url else None)
+    before = tried.locator(".map").get_attribute("data-state").split()
+    tried.get_by_role("combobox", name=re.compile("Colour by")).click()
+    tried.get_by_role("option", name="concept", exact=True).click()
+    tried.locator('.legend .title:text-is("concept")').wait_for()
+    settled_on(tried, lambda: tried.locator(".map").get_attribute("data-state").split()[1] != before[1])
+    after = tried.locator(".map").get_attribute("data-state").split()
+    assert (after[0], after[2]) == (before[0], before[2])
+    assert len(sent) == 1
+    assert "colour=concept" in tried.url
+    settle(tried)
+    named = tried.locator(".legend .entry", has_text="bold")
+    if named.count():
+        assert "<b>" in named.first.inner_text()
+    entry = tried.locator(".legend .entry").first
+    entry.click()
+    assert tried.locator(".legend .entry").first.get_attribute("aria-pressed") == "false"
+    assert "hide=concept" in tried.url
+    tried.reload()
+    ready(tried)
+    assert tried.locator(".legend .entry").first.get_attribute("aria-pressed") == "false"
+
+
+def test_near_enough_points_become_pictures_and_the_link_keeps_the_place(tried):
+    hover_somewhere(tried)
+    for _ in range(4):
+        tried.mouse.wheel(0, -500)
+        tried.wait_for_timeout(60)
+    settled_on(tried, lambda: int(tried.locator(".map").get_attribute("data-pictures") or 0) > 0)
+    settled_on(tried, lambda: "zoom=" in tried.url)
+    kept = re.search(r"zoom=([^&]+)", tried.url).group(1)
+    tried.reload()
+    ready(tried)
+    settled_on(tried, lambda: int(tried.locator(".map").get_attribute("data-pictures") or 0) > 0)
+    assert f"zoom={kept}" in tried.url
+    tried.get_by_role("button", name="The whole map").click()
+    settled_on(tried, lambda: "zoom=" not in tried.url)
+
+
+def test_the_map_is_saved_with_its_legend(tried):
+    with tried.expect_download() as picture:
+        tried.get_by_role("button", name="Save as a picture").click()
+    assert picture.value.path().read_bytes()[:4] == b"\x89PNG"
+    with tried.expect_download() as drawing:
+        tried.get_by_role("button", name="Save as a drawing").click()
+    text = drawing.value.path().read_text()
+    assert text.count("<circle") > 50
+    assert ">reference" in text
+
+
+def test_without_webgl_there_is_a_still_picture_and_a_word(browsers, address):
+    with browsers.page() as (page, log):
+        page.add_init_script(
+            "const given = HTMLCanvasElement.prototype.getContext;"
+            "HTMLCanvasElement.prototype.getContext = function (kind, ...rest)"
+            " { return kind === 'webgl2' ? null : given.call(this, kind, ...rest); };"
+        )
+        page.goto(f"{address}/map")
+        ready(page)
+        assert "no WebGL2" in page.locator(".note").inner_text()
+        inked = (
+            page.locator(".stage > canvas")
+            .nth(1)
+            .evaluate("(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)")
+        )
+        assert inked
+        assert log.errors == []
