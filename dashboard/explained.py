@@ -130,6 +130,8 @@ GLOSSARY = (
     ("concept", "what can be seen in an image; a tree"),
     ("annotation, prediction", "a person's statement, a model's statement"),
     ("run", "one execution of the pipeline, with its settings and artefacts"),
+    ("decision, verdict", "what a reviewer says of a region or cluster, and the word it is said with"),
+    ("near-duplicates", "regions of one group that are closer than groups nearly ever come"),
 )
 
 KEYS = (

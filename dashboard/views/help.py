@@ -29,6 +29,7 @@ def page(view: View) -> None:
             parts.facts(explained.GLOSSARY)
         with right, parts.card("keys", "Keys"):
             parts.facts(explained.KEYS)
+            parts.facts(explained.REVIEW_KEYS, "While reviewing")
 
 
 def _entries(key: str, entries: Sequence[Entry]) -> None:
