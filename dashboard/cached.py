@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import summaries
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import plotly.graph_objects as go
 
@@ -44,6 +45,23 @@ def summary(run: Run, make: Callable[..., Any], *options: Any) -> Any:
 def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], Any]) -> Any:
     """Anything else of a run, made once for these options (plain values); ``name`` is unique to what it is."""
     return _summary(f"={name}", run.key, options, make)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _repeats(run_key: str, threshold: float, same_group: bool, _run: Run) -> np.ndarray:
+    import numpy as np
+
+    from core.neighbours.duplicates import near_duplicates
+    from core.neighbours.graph import Graph
+    from core.review.repeats import group_numbers
+
+    graph = Graph(np.asarray(_run.graph_all.indices), np.asarray(_run.graph_all.distances))
+    return near_duplicates(graph, threshold, groups=group_numbers(_run) if same_group else None)
+
+
+def repeats(run: Run, threshold: float, same_group: bool = True) -> np.ndarray:
+    """``[N]`` number of each region's run of near-duplicates, -1 for one that is alone; made once for these options."""
+    return _repeats(run.key, threshold, same_group, run)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

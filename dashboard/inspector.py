@@ -65,6 +65,8 @@ def _body(view: View, look: Look) -> None:
         _in_time(view, look, record)
     with right:
         _identity(record)
+        for way in slots.WAYS_ON:
+            way(view, look.row)
         _findings(view, record)
         for draw in (*slots.PREDICTIONS, *slots.DECISIONS):
             draw(view, look.row)

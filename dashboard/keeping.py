@@ -53,8 +53,9 @@ def _off(view: View, entry: SavedEntry) -> None:
     archive_selection(view.workspace.database, entry.id, now=datetime.now(UTC))
 
 
-def form(key: str, label: str, view: View, node: Node) -> None:
-    """A name and a button that saves a condition under it."""
+def form(key: str, label: str, view: View, node: Node, proposal: str = "") -> None:
+    """A name (something may be proposed) and a button that saves a condition under it."""
+    st.session_state.setdefault(f"save_name_{key}", proposal)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"save_{key}"):
         st.text_input(
             "Name", key=f"save_name_{key}", max_chars=LONGEST_NAME, placeholder="a name", label_visibility="collapsed"

@@ -73,14 +73,17 @@ def _known(table: pd.DataFrame, column: str) -> bool:
 def order(table: pd.DataFrame, name: str) -> np.ndarray:
     """``[N]`` rows of the table in an order of `orders`; the first of `USUAL` for a name it does not know."""
     chosen = orders(table).get(name, USUAL[FIRST])
-    values = table[chosen.column].reset_index(drop=True)
-    if chosen.column == "concepts":
+    return by_column(table, chosen.column, chosen.ascending)
+
+
+def by_column(table: pd.DataFrame, column: str, ascending: bool) -> np.ndarray:
+    """``[N]`` rows of the table by one of its columns."""
+    values = table[column].reset_index(drop=True)
+    if column == "concepts":
         values = values.map(lambda names: 0 if names is None else len(names))
-    elif chosen.column == "cluster":
+    elif column == "cluster":
         values = values.astype("Float64").mask(values < 0)  # noise after every cluster
     elif values.dtype.kind in "OTU":
         values = values.where(values != "")
-    rows: np.ndarray = values.sort_values(
-        ascending=chosen.ascending, kind="stable", na_position="last"
-    ).index.to_numpy()
+    rows: np.ndarray = values.sort_values(ascending=ascending, kind="stable", na_position="last").index.to_numpy()
     return rows

@@ -12,12 +12,12 @@ from typing import Any
 import streamlit as st
 
 from core.runs import RunInfo
-from dashboard import assets, choosing, inspector, looking, parts, state, waiting, words
+from dashboard import assets, choosing, going, inspector, looking, parts, state, waiting, words
 from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
 from dashboard.theme import MODES, Theme, stylesheet
-from dashboard.views import browse, drift, outliers, overview, review
+from dashboard.views import browse, drift, duplicates, outliers, overview, review
 from dashboard.views import help as help_page
 from dashboard.views import map as map_page
 
@@ -35,6 +35,7 @@ PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
         ("Overview", "overview", ":material/lens_blur:", overview.page),
         ("Browse", "browse", ":material/grid_view:", browse.page),
         ("Map", "map", ":material/bubble_chart:", map_page.page),
+        ("Near-duplicates", "duplicates", ":material/filter_none:", duplicates.page),
     ],
     "Judge": [
         ("Outliers", "outliers", ":material/scatter_plot:", outliers.page),
@@ -69,6 +70,7 @@ def draw() -> None:
         ]
         for section, pages in PAGES.items()
     }
+    going.remember({entry.url_path: entry for entries in sections.values() for entry in entries})
     page = st.navigation(sections)
     st.set_page_config(page_title=f"{page.title} · Benthoscope")
     page.run()

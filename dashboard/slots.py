@@ -2,7 +2,7 @@
 
 A slot is a tuple of functions, called in their order with the view and the row shown:
 - `LAYERS` give maps that the viewer lays over the picture;
-- `PREDICTIONS` and `DECISIONS` draw into the panel's column of findings.
+- `PREDICTIONS` and `DECISIONS` draw into the panel's column of findings, `WAYS_ON` what leads from it to other pages.
 """
 
 from __future__ import annotations
@@ -41,6 +41,13 @@ def _decided(view: View, row: int) -> None:
     decided.decisions(view, row)
 
 
+def _ways_on(view: View, row: int) -> None:
+    from dashboard import similar  # which goes to pages, and they to the panel
+
+    similar.ways_on(view, row)
+
+
 LAYERS: tuple[Callable[[View, int], list[Layer]], ...] = (_why,)
 PREDICTIONS: tuple[Callable[[View, int], None], ...] = ()
 DECISIONS: tuple[Callable[[View, int], None], ...] = (_decided,)
+WAYS_ON: tuple[Callable[[View, int], None], ...] = (_ways_on,)

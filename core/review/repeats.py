@@ -36,13 +36,17 @@ def repeats(run: Run) -> np.ndarray:
 
     Regions without a group are joined with none: nobody says that they belong together.
     """
+    graph = Graph(np.asarray(run.graph_all.indices), np.asarray(run.graph_all.distances))
+    return near_duplicates(graph, repeat_threshold(run), groups=group_numbers(run))
+
+
+def group_numbers(run: Run) -> np.ndarray:
+    """``[N]`` a number for each group of a dataset; a region without a group has one of its own."""
     table = run.table
     named = (table["dataset"].astype(str) + "\x00" + table["group"].astype(str)).to_numpy()
     _, groups = np.unique(named, return_inverse=True)
     alone = (table["group"] == "").to_numpy()
-    groups = np.where(alone, groups.max(initial=0) + 1 + np.arange(len(table)), groups)
-    graph = Graph(np.asarray(run.graph_all.indices), np.asarray(run.graph_all.distances))
-    return near_duplicates(graph, repeat_threshold(run), groups=groups)
+    return np.where(alone, groups.max(initial=0) + 1 + np.arange(len(table)), groups)
 
 
 def run_of(numbers: np.ndarray, row: int) -> np.ndarray:
