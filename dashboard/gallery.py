@@ -89,7 +89,7 @@ def gallery(
         ``[M]`` rows of the run that are selected, in the gallery's order.
     """
     listing = LISTINGS.add(view.run, np.asarray(rows), captions, extra)
-    lines = len(captions) + bool(extra) + named
+    lines = len(captions) + max((text.count("\n") + 1 for text in extra), default=0) + named
     ratio = aspect(view.run)
     data = {
         "module": assets.module("gallery.js"),

@@ -88,7 +88,7 @@ def caption(column: str, record: dict[Any, Any]) -> str:
 def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str = "") -> dict[str, Any]:
     """One picture as a gallery shows it. Names and labels are text from strangers: shown as text only."""
     name = str(record["path"]).rsplit("/", 1)[-1]
-    lines = [line for line in (extra, *(caption(column, record) for column in captions)) if line]
+    lines = [line for line in (*extra.split("\n"), *(caption(column, record) for column in captions)) if line]
     flagged = bool(record["flagged"]) if not words.missing(record["flagged"]) else False
     part = str(record["region"]) != "image"
     width, height = (record["box_w"], record["box_h"]) if part else (record["width"], record["height"])

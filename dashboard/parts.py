@@ -127,6 +127,34 @@ def plot(figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFra
         csv_button(key, data)
 
 
+def clickable_plot(
+    figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFrame] | None = None
+) -> int | None:
+    """As `plot`; returns the whole number that the clicked point carries as customdata, ``None`` before a click."""
+    event: Any = st.plotly_chart(
+        figure,
+        key=f"plot_{key}",
+        theme=None,
+        alt=alt,
+        config=_config(key, ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"]),
+        on_select="rerun",
+        selection_mode="points",
+    )
+    if data is not None:
+        csv_button(key, data)
+    return carried(event["selection"]["points"])
+
+
+def carried(points: Sequence[Mapping[str, Any]]) -> int | None:
+    """The whole number that the first of some points carries; ``None`` where none does."""
+    for point in points:
+        value = point.get("customdata")
+        value = value[0] if isinstance(value, list | tuple) and value else value
+        if isinstance(value, int | float) and value == int(value) and value >= 0:
+            return int(value)
+    return None
+
+
 def _config(key: str, without: list[str]) -> dict[str, Any]:
     image_format = st.session_state.get(IMAGE_FORMAT, "PNG").lower()
     return {
