@@ -18,6 +18,7 @@ import typer
 
 from core.commands.comparing import add_compare
 from core.commands.explaining import add_explain
+from core.commands.learning import add_learning
 from core.console import Console
 from core.errors import Cancelled, CoreError
 
@@ -369,6 +370,7 @@ def _actor() -> str:
 
 add_explain(app, DEFAULT_WORKSPACE, _told, _opened)
 add_compare(app, DEFAULT_WORKSPACE, _told, _opened)
+add_learning(app, DEFAULT_WORKSPACE, _told, _opened)
 
 if __name__ == "__main__":
     main()

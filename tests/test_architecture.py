@@ -21,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.catalogue", "core.demo", "core.drift"}),
     frozenset({"core.workspace", "core.stages"}),
     frozenset({"core.review"}),
+    frozenset({"core.learn"}),
     frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results"}),
     frozenset({"core.pipeline"}),
     frozenset({"core.console", "core.serving", "core.showcase"}),

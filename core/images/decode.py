@@ -33,7 +33,7 @@ from core.images.exif import ExifFacts, directory_is_whole, read_exif
 from core.images.files import is_image_name, read_file, sniff, within
 from core.images.pixels import to_rgb
 
-__all__ = ["MAX_PIXELS", "Decoded", "decode", "is_image_name", "open_image", "within"]
+__all__ = ["MAX_PIXELS", "Decoded", "decode", "is_image_name", "open_image", "upright_size", "within"]
 
 MAX_PIXELS = 300_000_000
 
@@ -131,6 +131,24 @@ def decode(
         upright = upright.transpose(turn)
         full = full if exif.orientation < 5 else (full[1], full[0])
     return Decoded(upright, kind, full[0], full[1], exif)
+
+
+def upright_size(content: bytes, *, name: str = "the picture", max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height in pixels as displayed, by the header alone; the errors are those of `open_image`."""
+    kind = sniff(content, name=name)
+    with _pillow_quiet():
+        try:
+            picture = _DECODERS[kind](io.BytesIO(content))
+            exif = read_exif(content if kind == "TIFF" else _exif_block(picture))
+        except Exception as error:  # as in `decode`
+            raise _refusal(error, content, kind, name) from error
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise ImageError(
+            "too-large",
+            f"{name} claims {width} x {height} pixels, more than the limit of {max_pixels}; tile it first",
+        )
+    return (height, width) if exif.orientation >= 5 else (width, height)
 
 
 def _check_jpeg(content: bytes, scan_start: int, progressive: bool, name: str) -> None:

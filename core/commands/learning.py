@@ -1,0 +1,144 @@
+"""``benthoscope train`` and ``benthoscope predict``: parse, call, print."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.commands.explaining import Opened, Told
+from core.console import Console
+
+_Workspace = Annotated[
+    Path,
+    typer.Option("--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+_Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read images; 0 means a good number.")]
+_Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
+
+
+def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) -> None:
+    """Add both commands to `app`; the arguments are those of `core.commands.explaining.add_explain`."""
+
+    @app.command()
+    def train(
+        datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="Names given at import.")],
+        name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the model.")],
+        preset: Annotated[
+            str, typer.Option(metavar="NAME", help="recommended, probe, fathomnet-2023 or seafloor-2021.")
+        ] = "recommended",
+        where: Annotated[
+            list[str] | None,
+            typer.Option(metavar="CONDITION", help="Only these regions, e.g. 'depth_m<800'; repeated means and."),
+        ] = None,
+        embedder: Annotated[str, typer.Option(metavar="NAME", help="demo, or a torchvision network.")] = "demo",
+        weights: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="Local .safetensors or weights-only .pth; else torchvision's hub."),
+        ] = None,
+        head: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME=A,B", help="A head of these concepts; NAME:single=A,B if exactly one holds."),
+        ] = None,
+        rare: Annotated[str, typer.Option(metavar="HOW", help="Rare concepts: keep, merge or leave-out.")] = "merge",
+        rare_images: Annotated[int, typer.Option(metavar="N", help="Rare below this many images.")] = 5,
+        rare_groups: Annotated[int, typer.Option(metavar="N", help="Rare below this many groups.")] = 3,
+        validation: Annotated[float, typer.Option(metavar="SHARE", help="Share of images to choose by.")] = 0.2,
+        held_out: Annotated[float, typer.Option(metavar="SHARE", help="Share of images to judge by.")] = 0.2,
+        thresholds: Annotated[
+            str | None, typer.Option(metavar="RULE", help="best-f1, precision, global or study.")
+        ] = None,
+        precision: Annotated[float, typer.Option(metavar="P", help="For thresholds by precision.")] = 0.9,
+        calibration: Annotated[str, typer.Option(metavar="HOW", help="auto, none, temperature or isotonic.")] = "auto",
+        refit_all: Annotated[
+            bool, typer.Option("--refit-all", help="After choosing, train again on all images.")
+        ] = False,
+        short_side: Annotated[int | None, typer.Option(metavar="PIXELS", help="Shorter side of the input.")] = None,
+        seed: Annotated[int, typer.Option(min=0, help="Of the split and of everything drawn.")] = 0,
+        device: _Device = "auto",
+        workspace: _Workspace = default,
+        workers: _Workers = 0,
+        as_json: _Json = False,
+    ) -> None:
+        """Train a model on labelled images, groups kept apart, with calibrated probabilities and thresholds."""
+        from core.learn.labels import RareRule
+        from core.learn.recipes import HeadWish, preset_settings
+        from core.learn.training import train_model
+        from core.settings import EmbedSettings
+
+        console = Console(as_json=as_json)
+        with told(console), opened(workspace, create=False) as there:
+            network: dict[str, Any] = {"embedder": embedder, "device": device}
+            if weights is not None:
+                network["weights"] = str(weights.expanduser().resolve())
+            if short_side is not None:
+                network["short_side"] = short_side
+            changes: dict[str, Any] = {
+                "where": tuple(where or ()),
+                "rare": RareRule(rare, rare_images, rare_groups),  # type: ignore[arg-type]  # it checks itself
+                "heads": tuple(HeadWish.parse(text) for text in head or ()),
+                "validation": validation,
+                "held_out": held_out,
+                "precision": precision,
+                "calibration": calibration,
+                "refit_all": refit_all,
+                "seed": seed,
+            }
+            if thresholds is not None:
+                changes["thresholds"] = thresholds
+            settings = preset_settings(preset, tuple(datasets), EmbedSettings(**network), **changes)
+            trained = train_model(there, settings, name, workers=workers or None, progress_for=console.progress)
+            console.result(trained.to_json(), trained.sentence)
+
+    @app.command()
+    def predict(
+        model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or its folder.")],
+        paths: Annotated[
+            list[Path] | None, typer.Argument(metavar="PATH...", help="Image files, or folders of them.")
+        ] = None,
+        out: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Where to write, .csv or .json; not needed with --run.")
+        ] = None,
+        file_format: Annotated[
+            str | None,
+            typer.Option("--format", metavar="NAME", help="csv, json or fathomnet; else by the ending."),
+        ] = None,
+        run: Annotated[
+            int | None, typer.Option(metavar="RUN", help="Predict the regions of this run, and store it with them.")
+        ] = None,
+        dataset: Annotated[
+            list[str] | None, typer.Option(metavar="NAME", help="Predict whole images of this dataset, and store it.")
+        ] = None,
+        threshold: Annotated[
+            float | None, typer.Option(metavar="P", help="One threshold for all concepts instead of the model's.")
+        ] = None,
+        fallback: Annotated[
+            bool, typer.Option("--fallback", help="Where nothing reaches its threshold, name the likeliest concept.")
+        ] = False,
+        device: _Device = "auto",
+        workspace: _Workspace = default,
+        workers: _Workers = 0,
+        as_json: _Json = False,
+    ) -> None:
+        """Say what is in pictures: concepts with calibrated probabilities, of files or of a run's regions."""
+        from core.learn.command import PredictWish, predict_into
+        from core.workspace import CATALOGUE
+
+        console = Console(as_json=as_json)
+        with told(console):
+            wish = PredictWish(tuple(paths or ()), out, file_format, run, tuple(dataset or ()), threshold, fallback)
+            # A model's folder and some files need no workspace.
+            needed = run is not None or bool(dataset) or (workspace / CATALOGUE).is_file()
+            with opened(workspace, create=False) if needed else nullcontext() as there:
+                done = predict_into(
+                    there,
+                    model,
+                    wish,
+                    device=device,
+                    workers=workers or None,
+                    progress=console.progress("predict", "images"),
+                )
+            console.result(done.to_json(), done.sentence)

@@ -1,0 +1,286 @@
+"""Training, start to end: examples, split, fit, choose, store.
+
+The contract:
+- groups are on one side only: training, validation (thresholds, calibration, when to stop) or held out (never looked
+  at here; evaluation may);
+- the same settings and data give the same model on the same machine;
+- a model is stored whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.embed.embedder import Embedder
+from core.embed.load import load_embedder
+from core.errors import SettingsError, WorkspaceError
+from core.learn.bodies import body_facts
+from core.learn.card import model_card
+from core.learn.choosing import Chosen, choose
+from core.learn.features import stored_features
+from core.learn.gathering import Examples, gather
+from core.learn.heads import HeadSpec, LinearHeads, one_head
+from core.learn.labels import LabelTree
+from core.learn.models import model_folder, save_model
+from core.learn.probing import check_answers, fit_probe
+from core.learn.recipes import HeadWish, TrainSettings
+from core.learn.splits import split_groups
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+ProgressFor = Callable[[str, str], Progress]
+SIDES = ("training", "validation", "held_out")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stored model.
+
+    Attributes:
+        folder: Where it lies.
+        facts: Its ``model.json``, without format and weights.
+        notes: Sentences for people about what was left out or is doubtful.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What came of it, for people."""
+        figures, groups = self.facts["figures"]["validation"], self.facts["data"]["groups"]
+        value = figures["mean_average_precision"]
+        told = "no concept could be judged" if value is None else f"mean average precision {value:.3f}"
+        lines = [
+            f"model {self.facts['name']}: {len(self.facts['label_tree'])} concepts from "
+            f"{self.facts['data']['images']:,} images of {len(groups['training'])} groups",
+            f"on {figures['images']:,} validation images of {len(groups['validation'])} other groups: {told}",
+            self.facts["calibration_facts"]["sentence"],
+            *self.notes,
+        ]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "model": self.facts["name"],
+            "folder": str(self.folder),
+            "concepts": len(self.facts["label_tree"]),
+            "figures": self.facts["figures"],
+            "calibration": self.facts["calibration_facts"],
+            "rare": self.facts["data"]["rare"],
+            "notes": list(self.notes),
+        }
+
+
+def train_model(
+    workspace: Workspace, settings: TrainSettings, name: str, *, workers: int | None, progress_for: ProgressFor
+) -> Trained:
+    """Train a model on labelled images of the workspace and store it in ``models/NAME``.
+
+    Raises:
+        WorkspaceError: nothing is labelled, or no image can be opened.
+        SettingsError: there is nothing to tell apart, or too few groups to keep any apart.
+        ModelError: the weights do not fit.
+    """
+    folder = model_folder(workspace, name)
+    examples = gather(workspace, settings.datasets, where=settings.where, regions=settings.regions, rule=settings.rare)
+    check_answers(examples.targets, examples.known)
+    heads = wished_heads(settings.heads, examples.tree)
+    sides = split_sides(examples, settings)
+    embedder = load_embedder(settings.embed)
+    features, rows, reasons = stored_features(
+        workspace.root / "embeddings",
+        embedder,
+        examples.jobs,
+        workers=workers,
+        progress=progress_for("features", "regions"),
+    )
+    if len(rows) == 0:
+        raise WorkspaceError(f"no image can be opened: {next(iter(reasons.values()))}")
+    examples, sides = examples.only(rows), sides[rows]
+    training, validation = sides == 0, sides == 1
+    fitted = _fit(settings, examples, features, training, heads, progress_for("training", "steps"))
+    chosen = _choose(settings, examples, features, validation, fitted, heads)
+    if settings.refit_all:
+        fitted = _fit(settings, examples, features, np.ones(len(rows), bool), heads, progress_for("refit", "steps"))
+    notes = [*examples.notes]
+    if reasons:
+        notes.append(f"{len(reasons):,} images could not be opened: {next(iter(reasons.values()))}")
+    facts = _facts(name, settings, examples, sides, heads, chosen, [embedder])
+    save_model(folder, facts, [(embedder, fitted)], model_card(facts))
+    return Trained(folder, facts, tuple(notes))
+
+
+def split_sides(examples: Examples, settings: TrainSettings) -> NDArray[np.int64]:
+    """``[N]``: 0 training, 1 validation, 2 held out, by group.
+
+    Raises:
+        SettingsError: there are fewer than two groups.
+    """
+    count = len(np.unique(examples.groups))
+    if count < 2:
+        raise SettingsError(
+            "all images are one group, so none can be kept apart to choose thresholds by; name smaller groups at "
+            "import (--group, --group-pattern)"
+        )
+    shares = [1.0 - settings.validation - settings.held_out, settings.validation]
+    if settings.held_out > 0 and count >= 3:
+        shares.append(settings.held_out)
+    return split_groups(examples.targets & examples.known, examples.groups, shares, seed=settings.seed)
+
+
+def wished_heads(wishes: Sequence[HeadWish], tree: LabelTree) -> tuple[HeadSpec, ...]:
+    """The heads asked for, with the concepts below theirs; what nobody asked for goes into one more `multi` head.
+
+    Raises:
+        SettingsError: a concept is unknown or asked for twice, or a `single` head has fewer than two.
+    """
+    if not wishes:
+        return one_head(tree)
+    taken: dict[int, str] = {}
+    heads = []
+    for wish in wishes:
+        named = [tree.index(concept) for concept in wish.concepts]
+        columns = [place for place in range(len(tree)) if any(one in named for one in _upwards(tree, place))]
+        for column in columns:
+            if column in taken:
+                raise SettingsError(f"{tree.names[column]!r} is in the heads {taken[column]!r} and {wish.name!r}")
+            taken[column] = wish.name
+        head = HeadSpec(wish.name, wish.kind, tuple(columns))
+        if wish.kind == "single" and len(head.answering(tree)) < 2:
+            raise SettingsError(f"the head {wish.name!r} has one concept, so there is nothing to tell apart; name more")
+        heads.append(head)
+    rest = tuple(place for place in range(len(tree)) if place not in taken)
+    return (*heads, HeadSpec("others", "multi", rest)) if rest else tuple(heads)
+
+
+def _upwards(tree: LabelTree, place: int) -> list[int]:
+    found = [place]
+    while tree.parents[found[-1]] >= 0:
+        found.append(tree.parents[found[-1]])
+    return found
+
+
+def _fit(
+    settings: TrainSettings,
+    examples: Examples,
+    features: NDArray[np.float32],
+    use: NDArray[np.bool_],
+    heads: Sequence[HeadSpec],
+    progress: Progress,
+) -> LinearHeads:
+    weights = group_balance(examples.groups[use]) if settings.probe.balance_groups else None
+    known = head_known(examples.targets, examples.known, heads, examples.tree)
+    return fit_probe(
+        features[use],
+        examples.targets[use],
+        known[use],
+        heads,
+        examples.tree,
+        weights=weights,
+        decay=settings.probe.decay,
+        progress=progress,
+    )
+
+
+def head_known(
+    targets: NDArray[np.bool_], known: NDArray[np.bool_], heads: Sequence[HeadSpec], tree: LabelTree
+) -> NDArray[np.bool_]:
+    """`known`, but an image without exactly one answer of a `single` head is unknown to that head."""
+    result = known.copy()
+    for head in heads:
+        if head.kind == "single":
+            unclear = targets[:, head.answering(tree)].sum(1) != 1
+            result[np.ix_(unclear, list(head.columns))] = False
+    return result
+
+
+def group_balance(groups: NDArray[np.integer]) -> NDArray[np.float64]:
+    """``[N]`` weights under which a group counts as the square root of its size: long dives still weigh more."""
+    _, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    weights: NDArray[np.float64] = 1.0 / np.sqrt(counts[member])
+    return weights
+
+
+def _choose(
+    settings: TrainSettings,
+    examples: Examples,
+    features: NDArray[np.float32],
+    use: NDArray[np.bool_],
+    fitted: LinearHeads,
+    heads: Sequence[HeadSpec],
+) -> Chosen:
+    members, count = fitted.shape
+    with torch.inference_mode():
+        logits = fitted(torch.from_numpy(features[use])).numpy().reshape(-1, members, count).mean(1)
+    known = head_known(examples.targets, examples.known, heads, examples.tree)
+    return choose(
+        logits,
+        examples.targets[use],
+        known[use],
+        examples.groups[use],
+        heads,
+        examples.tree,
+        calibration=settings.calibration,
+        rule=settings.thresholds,
+        precision=settings.precision,
+        seed=settings.seed,
+    )
+
+
+def _facts(
+    name: str,
+    settings: TrainSettings,
+    examples: Examples,
+    sides: NDArray[np.int64],
+    heads: Sequence[HeadSpec],
+    chosen: Chosen,
+    bodies: Sequence[Embedder],
+) -> dict[str, Any]:
+    tree, values = examples.tree, chosen.thresholds.values
+    groups = {
+        side: [examples.group_names[group] for group in np.unique(examples.groups[sides == place])]
+        for place, side in enumerate(SIDES)
+    }
+    if settings.refit_all:
+        groups = groups | {"training": sorted(name for names in groups.values() for name in names), "held_out": []}
+    return {
+        "name": name,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "settings": settings.to_json(),
+        "architecture": {"method": settings.method, "bodies": [body_facts(body) for body in bodies]},
+        "label_tree": tree.to_json(),
+        "heads": [head.to_json() for head in heads],
+        "calibration": chosen.calibration.to_json(),
+        "calibration_facts": chosen.facts,
+        "thresholds": {
+            "rule": settings.thresholds,
+            "values": [round(float(value), 6) for value in values],
+            "shared": [tree.names[place] for place in np.flatnonzero(chosen.thresholds.shared)],
+            "common": round(chosen.thresholds.common, 6),
+            "fallback": settings.fallback,
+        },
+        "data": {
+            "datasets": list(settings.datasets),
+            "where": list(settings.where),
+            "regions": str(settings.regions),
+            "hash": examples.data_hash,
+            "images": len(examples),
+            "counts": dict(zip(tree.names, examples.targets.sum(0).tolist(), strict=True)),
+            "rare": [fate.to_json() for fate in examples.rare],
+            "groups": groups,
+        },
+        "figures": {"validation": chosen.figures},
+    }
