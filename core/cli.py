@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.commands.comparing import add_compare
+from core.commands.evaluating import add_evaluate
 from core.commands.explaining import add_explain
 from core.commands.learning import add_learning
 from core.console import Console
@@ -233,7 +234,7 @@ def run(
     min_dist: Annotated[float, typer.Option(metavar="DISTANCE", help="UMAP: smallest distance on the map.")] = 0.1,
     seed: Annotated[int, typer.Option(help="UMAP: seed of the layout.")] = 0,
     fast: Annotated[
-        bool, typer.Option("--fast", help="UMAP on all threads; the layout then differs each time.")
+        bool, typer.Option("--fast", help="A quicker layout of the map: like UMAP's, not the same to the point.")
     ] = False,
     min_cluster_size: Annotated[int | None, typer.Option(metavar="N", help="HDBSCAN: smallest cluster.")] = None,
     cluster_method: Annotated[str, typer.Option(metavar="NAME", help="HDBSCAN: eom or leaf.")] = "eom",
@@ -370,6 +371,7 @@ def _actor() -> str:
 
 add_explain(app, DEFAULT_WORKSPACE, _told, _opened)
 add_compare(app, DEFAULT_WORKSPACE, _told, _opened)
+add_evaluate(app, DEFAULT_WORKSPACE, _told, _opened, _actor)
 add_learning(app, DEFAULT_WORKSPACE, _told, _opened)
 
 if __name__ == "__main__":

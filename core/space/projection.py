@@ -4,14 +4,12 @@ McInnes, Healy & Melville 2018, arXiv 1802.03426, by umap-learn. The contract:
 - umap-learn lays out, and only that: neighbours come from the shared graph, exactly ``n_neighbors`` columns of it, and
   their weights from `memberships`;
 - no point is cut off (umap-learn would drop cosine neighbours at distance 2 and then place such a point nowhere);
-- with a seed (the default) the layout runs on one thread and gives the same bytes again; the fast mode uses all threads
-  and differs from call to call;
+- the layout runs on one thread and gives the same bytes again, by umap-learn or, when fast, by `core.space.layout`;
 - collections too small or too uniform for UMAP get the plane that is left to draw them on.
 """
 
 from __future__ import annotations
 
-import threading
 import warnings
 
 import numpy as np
@@ -25,8 +23,7 @@ from core.space.memberships import memberships
 from core.space.start import principal_plane, start_positions
 
 _TOO_FEW = 5
-# Two layouts at once can end the process where numba has only its own thread pool.
-_ONE_AT_A_TIME = threading.Lock()
+_SPREAD = 1.0
 
 
 def project(graph: Graph, embeddings: Vectors, settings: ProjectionSettings | None = None) -> NDArray[np.float32]:
@@ -56,7 +53,8 @@ def project(graph: Graph, embeddings: Vectors, settings: ProjectionSettings | No
         if not np.array_equal(near.indices[:, 0], np.arange(count)):
             raise GraphError("every row of the graph must begin with itself; pass the graph of the whole collection")
         if bool(near.distances.any()) or not _all_equal(embeddings):
-            return _umap(near, start_positions(embeddings, near, seed=settings.seed), settings)
+            lay_out = _fast if settings.fast else _umap
+            return lay_out(near, start_positions(embeddings, near, seed=settings.seed), settings)
     points = principal_plane(embeddings, seed=settings.seed)
     width = np.abs(points).max()
     # Equal rows differ here by rounding only; an angle is seen from about 1e-3 on.
@@ -69,12 +67,12 @@ def _all_equal(embeddings: Vectors) -> bool:
 
 
 def _umap(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
+    with warnings.catch_warnings():
         # About threads given up for a seed: they are meant to be.
         warnings.simplefilter("ignore")
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
-        slope, power = find_ab_params(1.0, settings.min_dist)
+        slope, power = find_ab_params(_SPREAD, settings.min_dist)
         placed, _ = simplicial_set_embedding(
             start,
             memberships(near),
@@ -92,6 +90,12 @@ def _umap(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings)
             densmap=False,
             densmap_kwds={},
             output_dens=False,
-            parallel=settings.fast,
         )
     return np.ascontiguousarray(placed, dtype=np.float32)
+
+
+def _fast(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
+    # numba's compiler is loaded only where it is used.
+    from core.space.layout import lay_out
+
+    return lay_out(memberships(near), start, spread=_SPREAD, min_dist=settings.min_dist, seed=settings.seed)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_matrix
 
 from core.errors import EmbeddingError, GraphError
 from core.neighbours.graph import Graph, similarity_graphs
 from core.settings import ProjectionSettings
+from core.space.layout import curve, lay_out
 from core.space.memberships import memberships
 from core.space.projection import project
 from core.space.quality import map_quality
@@ -117,10 +119,31 @@ def test_awkward_collections_get_finite_places(embeddings):
     assert (np.ptp(placed, axis=0) > 0).any()
 
 
-def test_fast_mode_keeps_neighbours_too():
-    embeddings = clouds()
-    placed = project(graph_of(embeddings), embeddings, ProjectionSettings(fast=True))
-    assert map_quality(embeddings, placed).trustworthiness > 0.9
+def test_the_fast_layout_repeats_too_and_keeps_neighbours_as_well_as_umap():
+    embeddings = clouds(each=80)
+    graph = graph_of(embeddings)
+    fast = ProjectionSettings(fast=True)
+    placed = project(graph, embeddings, fast)
+    assert placed.tobytes() == project(graph, embeddings, fast).tobytes()
+    assert placed.tobytes() != project(graph, embeddings, ProjectionSettings(fast=True, seed=1)).tobytes()
+    ours, theirs = map_quality(embeddings, placed), map_quality(embeddings, project(graph, embeddings))
+    assert ours.trustworthiness > theirs.trustworthiness - 0.01
+    assert ours.continuity > theirs.continuity - 0.01
+
+
+@pytest.mark.parametrize(("spread", "min_dist"), [(1.0, 0.0), (1.0, 0.1), (2.0, 0.5)])
+def test_the_curve_is_umaps(spread, min_dist):
+    from umap.umap_ import find_ab_params
+
+    np.testing.assert_allclose(curve(spread, min_dist), find_ab_params(spread, min_dist), rtol=1e-6)
+
+
+def test_two_points_settle_where_the_forces_say():
+    # One edge, drawn every epoch, and no third point to push: the ends pull together until they all but meet.
+    weights = coo_matrix(np.float32([[0, 1], [1, 0]]))
+    placed = lay_out(weights, np.float32([[0, 0], [1, 1]]), spread=1.0, min_dist=0.1, seed=0)
+    assert np.linalg.norm(placed[0] - placed[1]) < np.linalg.norm([10, 10]) / 4
+    np.testing.assert_allclose(placed.mean(axis=0), [5, 5], atol=3)
 
 
 def test_the_start_is_the_same_from_a_memory_map_and_has_no_two_equal_points(tmp_path):
