@@ -7,6 +7,7 @@ hashed by a sample); what is returned is shared and not changed by anyone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -30,6 +31,42 @@ def _images(run_key: str, _run: Run) -> pd.DataFrame:
 def images(run: Run) -> pd.DataFrame:
     """`summaries.images` of a run."""
     return _images(run.key, run)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images of a run that a selection leaves.
+
+    Attributes:
+        named: The selection's conditions, empty for all images: what is kept is kept under it.
+        frame: Rows of `images`.
+    """
+
+    run: Run
+    named: str
+    frame: pd.DataFrame
+
+
+def part(run: Run, named: str, mask: np.ndarray) -> Part:
+    """The images with at least one region that fits.
+
+    Args:
+        mask: ``[N]`` bool, the regions of the run that fit.
+    """
+    every = images(run)
+    if mask.all():
+        return Part(run, "", every)
+    return _part(run.key, named, run, mask)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _part(run_key: str, named: str, _run: Run, _mask: np.ndarray) -> Part:
+    return Part(_run, named, summaries.images(_run.table, _mask))
+
+
+def of_part(part: Part, make: Callable[..., Any], *options: Any) -> Any:
+    """``make(images, *options)`` of a part, made once for these options (plain values)."""
+    return _summary(make.__name__, f"{part.run.key} {part.named}", options, lambda: make(part.frame, *options))
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)

@@ -111,6 +111,23 @@ def index(run: Run) -> Index:
     return _index(run.key, run)
 
 
+def above(run: Run) -> dict[str, list[str]]:
+    """For each concept of the run's tree, all concepts above it."""
+    return _above(run.key, index(run))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _above(run_key: str, _index: Index) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in _index.parents:
+        over, parent = [], _index.parents.get(name)
+        while parent is not None and parent not in over:
+            over.append(parent)
+            parent = _index.parents.get(parent)
+        found[name] = over
+    return found
+
+
 def found(run: Run, selection: Selection) -> Found:
     """What a selection gives in a run, saved selections included; made once, shared, not changed by anyone."""
     return _found(run.key, condition(selection), run, selection)

@@ -200,36 +200,39 @@ def over_time(counts: pd.DataFrame, period: str, theme: Theme) -> go.Figure:
     return figure
 
 
-def concept_heat(table: pd.DataFrame, counts: pd.DataFrame, share: bool, theme: Theme) -> go.Figure:
-    """Concepts (rows) by category (columns): number or share of labelled images.
+def concept_heat(table: pd.DataFrame, counts: pd.DataFrame, words_for: str, theme: Theme) -> go.Figure:
+    """Concepts (rows) by category (columns): a number, or a share in [0, 1], of images.
 
     Args:
         table: What is drawn; its first `MOST_CONCEPTS` rows, and the `MOST_COLUMNS` columns that hold most.
         counts: The numbers of images behind it, of the same shape.
+        words_for: What the numbers are, for the scale and the hover.
     """
     fullest = counts.sum().sort_values(ascending=False, kind="stable").index[:MOST_COLUMNS]
     part = table.loc[:, table.columns.isin(fullest)].head(MOST_CONCEPTS)
+    share = part.to_numpy().dtype.kind == "f"
     values = part.to_numpy(dtype=float)
+    behind = counts.loc[part.index, part.columns].to_numpy(dtype=float)
     figure = blank(theme, max(240, 160 + 24 * len(part)))
     columns = [plain(name) for name in part.columns]
     figure.add_heatmap(
-        z=np.where(values > 0, values, np.nan),
+        z=np.where(behind > 0, values, np.nan),
         x=columns,
         y=[plain(name) for name in part.index],
+        customdata=behind,
         colorscale=sequential(theme),
         xgap=2,
         ygap=2,
         zmin=0,
         hoverongaps=False,
         colorbar={
-            "title": {"text": "share" if share else "images", "font": {"size": 13 * theme.scale}},
+            "title": {"text": words_for, "font": {"size": 13 * theme.scale}},
             "thickness": 12,
             "outlinewidth": 0,
             "tickformat": ".0%" if share else ",d",
         },
-        hovertemplate="%{y}, %{x}<br>"
-        + ("%{z:.1%} of the labelled images" if share else "%{z:,} images")
-        + "<extra></extra>",
+        hovertemplate=f"%{{y}}, %{{x}}<br>{words_for}: %{{z:{'.1%' if share else ','}}}<br>"
+        "%{customdata:,} images<extra></extra>",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_xaxes(showgrid=False, type="category", tickangle=-45 if len(columns) > 8 else 0)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dashboard.indexing import natural
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -46,9 +48,15 @@ class Headline:
     flagged_reference: int
 
 
-def images(table: pd.DataFrame) -> pd.DataFrame:
-    """One row an image: that of its strangest region, in the table's order, with ``row``, its row in the run."""
+def images(table: pd.DataFrame, mask: np.ndarray | None = None) -> pd.DataFrame:
+    """One row an image: that of its strangest region, in the table's order, with ``row``, its row in the run.
+
+    Args:
+        mask: ``[N]`` bool, the regions to look at; all when not given.
+    """
     frame = table.assign(row=np.arange(len(table)))
+    if mask is not None:
+        frame = frame[mask]
     if frame["image_id"].is_unique:
         return frame
     strangest = frame.sort_values(["image_id", "ood_score"], ascending=[True, False], kind="stable")
@@ -80,7 +88,7 @@ def headline(frame: pd.DataFrame, regions: int) -> Headline:
         regions=regions,
         datasets=int(frame["dataset"].nunique()),
         groups=len(grouped),
-        concepts=int(_exploded(frame)["concept"].nunique()),
+        concepts=int(exploded(frame)["concept"].nunique()),
         labelled=int(frame["labelled"].fillna(False).sum()),
         depth=(float(depth.min()), float(depth.max())) if len(depth) else None,
         time=(time.min(), time.max()) if len(time) else None,
@@ -168,16 +176,7 @@ def lacking(frame: pd.DataFrame, by: By, labelled: bool = False) -> int:
     return int((names.isna().to_numpy() & counted).sum())
 
 
-def natural(text: str) -> tuple[Any, ...]:
-    """Sorting key under which ``dive 9`` comes before ``dive 10``."""
-    import re
-
-    return tuple(
-        (1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", str(text)) if part
-    )
-
-
-def _exploded(frame: pd.DataFrame) -> pd.DataFrame:
+def exploded(frame: pd.DataFrame) -> pd.DataFrame:
     """One row a concept of an image: ``concept``, and the image's index."""
     import pandas as pd
 
@@ -195,7 +194,7 @@ def _sizes(frame: pd.DataFrame) -> np.ndarray:
 
 def concept_counts(frame: pd.DataFrame) -> pd.Series:
     """Images a concept, most frequent first, ties by name."""
-    counts = _exploded(frame).groupby("concept").size()
+    counts = exploded(frame).groupby("concept").size()
     return counts.sort_index().sort_values(ascending=False, kind="stable")
 
 
@@ -205,7 +204,7 @@ def concepts_by_set(frame: pd.DataFrame, most: int = 24) -> pd.DataFrame:
 
     order = concept_counts(frame).index[:most]
     counts = {
-        kind: _exploded(frame[mask]).groupby("concept").size().reindex(order, fill_value=0)
+        kind: exploded(frame[mask]).groupby("concept").size().reindex(order, fill_value=0)
         for kind, mask in (("reference", is_reference(frame)), ("target", is_target(frame)))
     }
     return pd.DataFrame(counts).rename_axis("concept").reset_index()
@@ -227,8 +226,8 @@ def concept_profile(frame: pd.DataFrame, most: int = 16) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     bins = np.searchsorted(edges, known["depth_m"].to_numpy(dtype=float), side="right") - 1
     totals = np.bincount(bins, minlength=len(edges) - 1)
-    exploded = _exploded(known).join(known["depth_m"])
-    kept = exploded[exploded["concept"].isin(concept_counts(known).index[:most])]
+    seen_at = exploded(known).join(known["depth_m"])
+    kept = seen_at[seen_at["concept"].isin(concept_counts(known).index[:most])]
     order = kept.groupby("concept")["depth_m"].median().sort_values(kind="stable").index
     rows = []
     for concept in order:
@@ -285,22 +284,6 @@ def by_depth(frame: pd.DataFrame) -> pd.DataFrame:
         for kind, mask in kinds.items()
     }
     return pd.DataFrame({"band": order, **rows})
-
-
-def concept_table(frame: pd.DataFrame, by: By, share: bool = False) -> pd.DataFrame:
-    """Labelled images with each concept (rows, most frequent first) in each category (columns).
-
-    Args:
-        share: Give shares in [0, 1] of each category's labelled images instead of counts; empty categories are NaN.
-    """
-    labelled = frame[frame["labelled"].fillna(False).to_numpy(dtype=bool)]
-    names, order = categories(labelled, by)
-    exploded = _exploded(labelled).join(names.rename("category")).dropna(subset=["category"])
-    table = exploded.groupby(["concept", "category"]).size().unstack(fill_value=0)
-    table = table.reindex(index=concept_counts(labelled).index, columns=order, fill_value=0)
-    if share:
-        return table.div(names.value_counts().reindex(order), axis="columns")
-    return table
 
 
 def positions(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
-from dashboard import cached, figures, findings, geography, parts, summaries
+from core.review.repeats import repeat_threshold
+from dashboard import cached, choosing, figures, findings, geography, parts, sightings, summaries
 from dashboard.gallery import gallery
 from dashboard.state import View
 
@@ -14,40 +16,53 @@ if TYPE_CHECKING:
     import pandas as pd
     from streamlit.delta_generator import DeltaGenerator
 
+    from core.workspace import Workspace
+    from dashboard.cached import Part
+    from dashboard.sightings import Measure
     from dashboard.summaries import By
 
 
 def page(view: View) -> None:
     """Draw the page."""
-    head = cached.summary(view.run, summaries.headline, len(view.run.table))
-    parts.heading("What is in here, and what is new?", findings.opening(head))
+    selection = choosing.current()
+    found = choosing.found(view.run, selection)
+    part = cached.part(view.run, choosing.condition(selection), found.mask)
+    regions = int(found.mask.sum())
+    head = cached.of_part(part, summaries.headline, regions)
+    parts.heading("What is in here, and what is new?", findings.opening(head) if regions else "")
+    choosing.chips(selection)
+    if not regions:
+        parts.empty("Nothing fits", "No picture meets all these conditions. Take one away, or show everything.")
+        return
+    if selection.narrows:
+        parts.note(f"Everything below is of {choosing.count_sentence(found).replace(' are shown', '', 1)}")
     parts.tiles(findings.tiles(head))
     parts.note(findings.rule_sentence(view.run.manifest.get("flag", {})))
-    _strangest(view)
+    _strangest(view, part)
     if head.depth:
         with parts.pair("depth", (1.55, 1)) as (left, right):
-            _profile(view, left)
-            _bands(view, right)
+            _profile(view, part, left)
+            _bands(view, part, right)
     with parts.pair("labels", (1, 1) if head.depth and head.time else (1.55, 1)) as (left, right):
-        _concepts(view, left) if not head.depth or not head.time else _time(view, left)
-        _labels(view, right)
-    places = cached.summary(view.run, summaries.positions)
+        _concepts(view, part, left) if not head.depth or not head.time else _time(view, part, left)
+        _labels(view, part, right)
+    places = cached.of_part(part, summaries.positions)
     if len(places):
-        _positions(view, places)
-    among = cached.summary(view.run, summaries.comparable)
+        _positions(view, part, places)
+    among = cached.of_part(part, summaries.comparable)
     if among and head.concepts:
-        _seen_where(view, among)
+        _seen_where(view, part, among)
     parts.note(findings.silence(head, len(places)))
 
 
-def _strangest(view: View) -> None:
+def _strangest(view: View, part: Part) -> None:
     parts.section(
         "The strangest twelve", "Ringed in green where flagged. Open one to see why, and what it was compared with."
     )
-    rows = cached.summary(view.run, summaries.strangest, "target")
+    rows = cached.of_part(part, summaries.strangest, "target")
     gallery(
         view,
-        (rows if len(rows) else cached.summary(view.run, summaries.strangest, "reference"))[:12],
+        (rows if len(rows) else cached.of_part(part, summaries.strangest, "reference"))[:12],
         key="strangest_twelve",
         label="The strangest twelve pictures",
         layout="rows",
@@ -56,68 +71,128 @@ def _strangest(view: View) -> None:
     )
 
 
-def _profile(view: View, place: DeltaGenerator) -> None:
-    profile = cached.summary(view.run, summaries.concept_profile)
+def _profile(view: View, part: Part, place: DeltaGenerator) -> None:
+    profile = cached.of_part(part, summaries.concept_profile)
     remark = "As wide as the share of a depth band's labelled images that show the concept; each on its own scale."
     with place, parts.card("profile", "Who lives how deep", remark):
         if len(profile):
-            chart = cached.figure(view, "profile", (), lambda: figures.concept_profile(profile, view.theme))
+            chart = cached.figure(view, "profile", (part.named,), lambda: figures.concept_profile(profile, view.theme))
             parts.plot(chart, key="profile", alt="How often each concept is seen by depth", data=lambda: profile)
         else:
             parts.note("No labelled image has a depth.")
 
 
-def _bands(view: View, place: DeltaGenerator) -> None:
-    bands = cached.summary(view.run, summaries.by_depth)
+def _bands(view: View, part: Part, place: DeltaGenerator) -> None:
+    bands = cached.of_part(part, summaries.by_depth)
     remark = "Images of each depth band; the flagged part of the target is outlined in green."
     with place, parts.card("bands", "Reference against target", remark):
-        chart = cached.figure(view, "bands", (), lambda: figures.sets_by_depth(bands, view.theme))
+        chart = cached.figure(view, "bands", (part.named,), lambda: figures.sets_by_depth(bands, view.theme))
         parts.plot(chart, key="bands", alt="Images of reference and target by depth band", data=lambda: bands)
-        parts.note(findings.left_out(cached.summary(view.run, summaries.lacking, "depth"), "depth"))
+        parts.note(findings.left_out(cached.of_part(part, summaries.lacking, "depth"), "depth"))
 
 
-def _concepts(view: View, place: DeltaGenerator) -> None:
-    counts = cached.summary(view.run, summaries.concepts_by_set)
+def _concepts(view: View, part: Part, place: DeltaGenerator) -> None:
+    counts = cached.of_part(part, summaries.concepts_by_set)
     with place, parts.card("named", "What was named"):
-        chart = cached.figure(view, "named", (), lambda: figures.concepts_by_set(counts, view.theme))
+        chart = cached.figure(view, "named", (part.named,), lambda: figures.concepts_by_set(counts, view.theme))
         parts.plot(chart, key="named", alt="Images with each concept, reference and target", data=lambda: counts)
 
 
-def _labels(view: View, place: DeltaGenerator) -> None:
-    counts = cached.summary(view.run, summaries.labels_per_image)
+def _labels(view: View, part: Part, place: DeltaGenerator) -> None:
+    counts = cached.of_part(part, summaries.labels_per_image)
     with place, parts.card("labels", "Concepts in an image"):
-        chart = cached.figure(view, "labels", (), lambda: figures.labels_per_image(counts, view.theme))
+        chart = cached.figure(view, "labels", (part.named,), lambda: figures.labels_per_image(counts, view.theme))
         parts.plot(chart, key="labels", alt="Number of images by how many concepts they show", data=lambda: counts)
 
 
-def _time(view: View, place: DeltaGenerator) -> None:
-    counts, period = cached.summary(view.run, summaries.over_time)
+def _time(view: View, part: Part, place: DeltaGenerator) -> None:
+    counts, period = cached.of_part(part, summaries.over_time)
     with place, parts.card("time", "When it was filmed"):
-        chart = cached.figure(view, "time", (), lambda: figures.over_time(counts, period, view.theme))
+        chart = cached.figure(view, "time", (part.named,), lambda: figures.over_time(counts, period, view.theme))
         parts.plot(chart, key="time", alt=f"Images a {period}, reference and target", data=lambda: counts)
 
 
-def _positions(view: View, places: pd.DataFrame) -> None:
-    lacking = len(cached.images(view.run)) - len(places)
+def _positions(view: View, part: Part, places: pd.DataFrame) -> None:
+    lacking = len(part.frame) - len(places)
     with parts.card("positions", "Where it was filmed", findings.left_out(lacking, "position")):
-        chart = cached.figure(view, "positions", (), lambda: geography.positions(places, view.theme))
+        chart = cached.figure(view, "positions", (part.named,), lambda: geography.positions(places, view.theme))
         parts.plot(chart, key="positions", alt="Positions of images", data=lambda: places.drop(columns="row"))
 
 
-def _seen_where(view: View, among: tuple[By, ...]) -> None:
-    with parts.card("concepts", "What was seen where", "Labelled images with each concept. Take it home as CSV."):
-        choose, share_of = st.columns([2.4, 1], vertical_alignment="center")
-        with choose:
+def _seen_where(view: View, part: Part, among: tuple[By, ...]) -> None:
+    remark = "Labelled images that show each concept. Take the table home as CSV."
+    with parts.card("concepts", "What was seen where", remark):
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="concepts_tools"):
             by: By = parts.by("table_by", among)
-        share = share_of.toggle("as share", key="table_share", help="Share of the labelled images of each column")
-        table = cached.summary(view.run, summaries.concept_table, by, share)
-        counts = cached.summary(view.run, summaries.concept_table, by, False)
+            measure: Measure = st.segmented_control(
+                "Count",
+                [name for name in sightings.MEASURES if name != "reviewed" or len(_reviewed(view))],
+                default="images",
+                required=True,
+                format_func=sightings.MEASURES.__getitem__,
+                key="table_count",
+                help=sightings.HELP,
+                bind="query-params",
+            )
+            above = choosing.above(view.run)
+            grown = bool(above) and st.toggle(
+                "with the groups above",
+                key="table_tree",
+                bind="query-params",
+                help="Also the concepts that those seen belong to",
+            )
+        order = cached.of_part(part, _order, by)
+        found = _sightings(view, part, by, grown)
+        table, counts = (sightings.spread(found, name, order) for name in (measure, "images"))
+        if table.empty:
+            parts.note("No labelled image says where it was taken.")
+            return
         chart = cached.figure(
-            view, "concepts", (by, share), lambda: figures.concept_heat(table, counts, share, view.theme)
+            view,
+            "concepts",
+            (part.named, by, measure, grown, len(_reviewed(view))),
+            lambda: figures.concept_heat(table, counts, sightings.MEASURES[measure], view.theme),
         )
-        parts.plot(chart, key="concepts", alt="Images with each concept by category", data=lambda: table.reset_index())
-        parts.note(findings.left_out(cached.summary(view.run, summaries.lacking, by, True), summaries.BY_NAMES[by]))
+        parts.plot(
+            chart,
+            key="concepts",
+            alt=f"Concepts by {summaries.BY_NAMES[by]}: {sightings.MEASURES[measure]}",
+            data=lambda: table.reset_index(),
+        )
+        parts.csv_button("sightings", lambda: found, "CSV of all counts and shares")
+        parts.note(findings.left_out(cached.of_part(part, summaries.lacking, by, True), summaries.BY_NAMES[by]))
         if table.shape[0] > figures.MOST_CONCEPTS or table.shape[1] > figures.MOST_COLUMNS:
             parts.note(
                 f"All {table.shape[0]} concepts and {table.shape[1]} columns are in the CSV; the fullest are drawn."
             )
+
+
+def _order(frame: pd.DataFrame, by: By) -> list[str]:
+    labelled = frame[frame["labelled"].fillna(False).to_numpy(dtype=bool)]
+    return summaries.categories(labelled, by)[1]
+
+
+def _sightings(view: View, part: Part, by: By, grown: bool) -> pd.DataFrame:
+    """`sightings.sightings`, made once for a part and as many decisions."""
+    reviewed = _reviewed(view)
+    above = choosing.above(view.run) if grown else None
+
+    def seen(frame: pd.DataFrame, by: By, grown: bool, decided: int) -> pd.DataFrame:
+        alike = cached.repeats(view.run, repeat_threshold(view.run))
+        return sightings.sightings(frame, by, alike, reviewed, above)
+
+    found: pd.DataFrame = cached.of_part(part, seen, by, grown, len(reviewed))
+    return found
+
+
+def _reviewed(view: View) -> np.ndarray:
+    """Ids of the images on which a decision stands; looked up again every half minute."""
+    return _decided(str(view.workspace.root), view.run.id, view.workspace)
+
+
+@st.cache_resource(max_entries=8, ttl=30, show_spinner=False)
+def _decided(root: str, run_id: int, _space: Workspace) -> np.ndarray:
+    from core.review.standing import standing
+
+    ids = {entry.image_id for entry in standing(_space.database, run_id=run_id) if entry.image_id is not None}
+    return np.array(sorted(ids), dtype=np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard import figures, geography, score_figures, score_summaries, summaries
+from dashboard import figures, geography, score_figures, score_summaries, sightings, summaries
 from dashboard.theme import MODES, theme_for
 from tests.dashboard.frames import table
 
@@ -27,6 +27,11 @@ def theme(request):
     return theme_for(request.param, None)
 
 
+def heat(frame, measure):
+    found = sightings.sightings(frame, "group", np.full(len(frame), -1), np.empty(0))
+    return sightings.spread(found, measure, summaries.categories(frame, "group")[1])
+
+
 def all_figures(theme, frame):
     reference, target = score_summaries.scores(frame)
     counts, period = summaries.over_time(frame)
@@ -37,9 +42,7 @@ def all_figures(theme, frame):
         figures.sets_by_depth(summaries.by_depth(frame), theme),
         figures.labels_per_image(summaries.labels_per_image(frame), theme),
         figures.over_time(counts, period, theme),
-        figures.concept_heat(
-            summaries.concept_table(frame, "group"), summaries.concept_table(frame, "group"), False, theme
-        ),
+        figures.concept_heat(*[heat(frame, name) for name in ("share", "images")], "share", theme),
         geography.positions(summaries.positions(frame), theme),
     ]
 

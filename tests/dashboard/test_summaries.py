@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dashboard import score_summaries, summaries
+from dashboard import score_summaries, sightings, summaries
 from tests.dashboard.frames import table
 
 
@@ -145,18 +145,42 @@ def test_time_is_cut_to_the_span(days, period):
     assert counts["images"].sum() == 2
 
 
-def test_concept_table_counts_or_shares():
+def test_sightings_are_counted_in_every_way_a_report_needs():
     frame = images(
-        rows=4,
-        site=["x", "x", "y", ""],
-        concepts=[["crab"], ["crab", "ray"], ["ray"], ["crab"]],
-        labelled=[True, True, True, True],
+        rows=5,
+        site=["x", "x", "y", "", "x"],
+        concepts=[["crab"], ["crab", "ray"], ["ray"], ["crab"], []],
+        labelled=[True] * 5,
     )
-    counts = summaries.concept_table(frame, "site")
-    assert counts.to_dict() == {"x": {"crab": 2, "ray": 1}, "y": {"crab": 0, "ray": 1}}
-    shares = summaries.concept_table(frame, "site", True)
-    assert shares.to_dict() == {"x": {"crab": 1.0, "ray": 0.5}, "y": {"crab": 0.0, "ray": 1.0}}
-    assert summaries.concept_table(images(rows=2, labelled=False), "site").empty
+    found = sightings.sightings(frame, "site", np.array([4, 4, -1, -1, -1]), np.array([2, 3]))
+    assert found.astype({"concept": str, "category": str}).to_numpy().tolist() == [
+        ["crab", "x", 2, 1, 3, 2 / 3, 0.5],
+        ["ray", "x", 1, 1, 3, 1 / 3, 1.0],
+        ["ray", "y", 1, 1, 1, 1.0, 1.0],
+    ]
+    counts = sightings.spread(found, "images", ["x", "y", "z"])
+    assert counts.to_dict() == {"x": {"crab": 2, "ray": 1}, "y": {"crab": 0, "ray": 1}, "z": {"crab": 0, "ray": 0}}
+    shares = sightings.spread(found, "share", ["x", "y"])
+    assert shares["y"].isna().tolist() == [True, False]
+    nothing = sightings.sightings(images(rows=2, labelled=False), "site", np.full(2, -1), np.empty(0))
+    assert sightings.spread(nothing, "runs", ["s"]).empty
+
+
+def test_a_concept_is_seen_wherever_one_below_it_is_and_once_an_image():
+    frame = images(rows=2, site=["x", "y"], concepts=[["crab", "shrimp"], ["shrimp"]])
+    above = {"crab": ["crustacean"], "shrimp": ["crustacean"]}
+    found = sightings.sightings(frame, "site", np.full(2, -1), np.empty(0), above)
+    counts = sightings.spread(found, "images", ["x", "y"])
+    assert counts.to_dict() == {
+        "x": {"crustacean": 1, "shrimp": 1, "crab": 1},
+        "y": {"crustacean": 1, "shrimp": 1, "crab": 0},
+    }
+
+
+def test_images_of_a_part_are_those_with_a_region_that_fits():
+    frame = table(4, image_id=[1, 1, 2, 3], ood_score=[0.1, 0.9, 0.2, 0.3])
+    assert summaries.images(frame, np.array([True, False, False, True]))["row"].tolist() == [0, 3]
+    assert summaries.images(frame)["row"].tolist() == [1, 2, 3]
 
 
 def test_scores_a_category_and_set():
