@@ -1,6 +1,6 @@
 """Curves to look at: precision and recall, ROC, reliability; thinned to what a figure shows.
 
-scikit-learn computes the first two; the reliability bins are those of the calibration error.
+scikit-learn computes the first two; reliability is drawn over bins of one width, which reach up to 1.
 """
 
 from __future__ import annotations

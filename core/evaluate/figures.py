@@ -6,8 +6,9 @@ The contract:
 - macro averages are over the concepts that are truly there at least once in the resample; micro averages are over all
   pairs of region and concept.
 
-Sources: `MAP@20` of `core.evaluate.retrieval`; calibration error with even bins, Guo et al. 2017, arXiv 1706.04599;
-Brier 1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+Sources: `MAP@20` of `core.evaluate.retrieval`; calibration error over bins of equally many pairs, Nixon et al. 2019,
+arXiv 1904.01685 (most probabilities of many concepts are near 0, where bins of one width would hide everything); Brier
+1950, doi 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 """
 
 from __future__ import annotations
@@ -140,28 +141,43 @@ def image_precision(cases: Cases) -> NDArray[np.float64]:
     return values
 
 
-def expected_error(bins: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``[..., 3, BINS]`` counts, sums of probabilities and sums of truth to the calibration error ``[...]``."""
-    number, probability, truth = bins[..., 0, :], bins[..., 1, :], bins[..., 2, :]
-    result: NDArray[np.float64] = np.abs(probability - truth).sum(axis=-1)
-    return share(result, number.sum(axis=-1))
+def calibration_error(
+    probabilities: NDArray[np.floating], truth: NDArray[np.int8], resamples: Resamples
+) -> NDArray[np.float64]:
+    """``[B + 1]``: share-weighted gap of probability and truth over `BINS` bins of equally many pairs.
+
+    Args:
+        probabilities, truth: ``[N, C]``.
+    """
+    values = np.asarray(probabilities, np.float64)[truth != UNKNOWN]
+    places = np.empty(len(values), np.int64)
+    for place, part in enumerate(np.array_split(np.argsort(values, kind="stable"), min(BINS, max(1, len(values))))):
+        places[part] = place
+    number, probability, true = np.moveaxis(_binned(values, places, truth, resamples), 1, 0)
+    return share(np.abs(probability - true).sum(axis=1), number.sum(axis=1))
 
 
 def reliability_bins(
     probabilities: NDArray[np.floating], truth: NDArray[np.int8], resamples: Resamples
 ) -> NDArray[np.float64]:
-    """``[B + 1, 3, BINS]``: pairs, sum of probabilities and sum of truth in each even bin of probability."""
-    regions, columns = np.nonzero(truth != UNKNOWN)
-    values = np.asarray(probabilities, np.float64)[regions, columns]
-    places = bin_of(values)
-    among = Resamples(resamples.weights, resamples.member[regions], resamples.level)
-    true = (truth[regions, columns] == PRESENT).astype(np.float64)
-    return np.stack([among.counts(places, part, BINS) for part in (np.ones_like(values), values, true)], axis=1)
+    """``[B + 1, 3, BINS]``: pairs, sum of probabilities and sum of truth in each bin of `bin_of`."""
+    values = np.asarray(probabilities, np.float64)[truth != UNKNOWN]
+    return _binned(values, bin_of(values), truth, resamples)
 
 
 def bin_of(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The even bin of each probability; a bin holds its upper edge, the first one 0 too."""
+    """The bin of one width of each probability; a bin holds its upper edge, the first one 0 too."""
     return np.clip(np.ceil(np.asarray(values, np.float64) * BINS).astype(np.int64) - 1, 0, BINS - 1)
+
+
+def _binned(
+    values: NDArray[np.float64], places: NDArray[np.int64], truth: NDArray[np.int8], resamples: Resamples
+) -> NDArray[np.float64]:
+    """``[B + 1, 3, BINS]`` of pairs in the order of the known cells of `truth`."""
+    regions, columns = np.nonzero(truth != UNKNOWN)
+    among = Resamples(resamples.weights, resamples.member[regions], resamples.level)
+    true = (truth[regions, columns] == PRESENT).astype(np.float64)
+    return np.stack([among.counts(places, part, BINS) for part in (np.ones_like(values), values, true)], axis=1)
 
 
 def _map20(cases: Cases, resamples: Resamples) -> NDArray[np.float64]:
@@ -256,10 +272,10 @@ def _probabilistic(exact: Cases, resamples: Resamples) -> Figures:
     found = {
         "cross_entropy": share(resamples.sums(surprise), number),
         "brier": share(resamples.sums(squared), number),
-        "ece": expected_error(reliability_bins(values, exact.truth, resamples)),
+        "ece": calibration_error(values, exact.truth, resamples),
     }
     if exact.raw is not None:
-        found["ece_raw"] = expected_error(reliability_bins(exact.raw, exact.truth, resamples))
+        found["ece_raw"] = calibration_error(exact.raw, exact.truth, resamples)
     return found
 
 

@@ -21,6 +21,7 @@ from core.evaluate.figures import OVERALL, by_concept, draw_for, image_precision
 from core.evaluate.intervals import Interval
 from core.evaluate.ranking import _STEPS, rank
 from core.evaluate.resampling import Resamples, mean_known, share
+from core.learn.calibration import expected_calibration_error
 from tests.core.evaluate.making import cases, drawn
 
 HAND = cases([[0.9, 0.6, 0.2], [0.3, 0.8, 0.7], [0.4, 0.1, 0.2], [0.6, 0.2, 0.1]],
@@ -63,9 +64,21 @@ def test_counts_by_hand():
 
 
 def test_calibration_error_by_hand():
-    # 15 bins: 0.0625 and 0.05 share the first, 1.0 stands in the last. |0.1125 - 1| + |1 - 1| over 3 pairs.
-    given = cases([[0.0625], [0.05], [1.0]], [[1], [0], [1]])
-    assert figure(given, "ece") == pytest.approx((1 - 0.1125) / 3)
+    # Fewer pairs than bins: each stands alone. |0.2 - 1| + |0.05 - 0| + |1 - 1| over 3 pairs.
+    given = cases([[0.2], [0.05], [1.0]], [[1], [0], [1]])
+    assert figure(given, "ece") == pytest.approx(0.85 / 3)
+    # 30 pairs, two a bin: 0.5 twice, once true, is perfect wherever the two share a bin.
+    given = cases([[0.5]] * 30, [[1], [0]] * 15, raw=np.full((30, 1), 0.9))
+    assert figure(given, "ece") == pytest.approx(0)
+    assert figure(given, "ece_raw") == pytest.approx(0.4)
+
+
+@checks(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_calibration_error_is_that_of_training(seed):
+    given = drawn(seed)
+    wanted = expected_calibration_error(given.probabilities, given.truth == 1, given.truth >= 0)
+    assert figure(given, "ece") == pytest.approx(wanted)
 
 
 @checks(max_examples=25)

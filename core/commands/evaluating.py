@@ -1,0 +1,136 @@
+"""``benthoscope evaluate``: parse, call, print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.console import Console
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+
+def add_evaluate(
+    app: typer.Typer,
+    default: Path,
+    told: Callable[[Console], AbstractContextManager[None]],
+    opened: Callable[..., AbstractContextManager[Workspace]],
+    actor: Callable[[], str],
+) -> None:
+    """Add the command to `app`; the arguments are those of `core.commands.explaining.add_explain`.
+
+    Args:
+        actor: Who is noted with what is written.
+    """
+
+    @app.command()
+    def evaluate(
+        model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model of the workspace, or its folder.")],
+        datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="Names given at import.")],
+        where: Annotated[
+            list[str] | None,
+            typer.Option(metavar="CONDITION", help="Only these regions, e.g. 'depth_m>=800'; repeated means and."),
+        ] = None,
+        outside: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="CONDITION", help="What is truly unlike the reference, e.g. 'depth_m>=800': needed for sAUC."
+            ),
+        ] = None,
+        run: Annotated[
+            int | None, typer.Option(metavar="RUN", help="Run with the OOD scores; the newest over the datasets.")
+        ] = None,
+        regions: Annotated[str, typer.Option(metavar="KIND", help="image, tiles:2x3 or boxes.")] = "image",
+        against: Annotated[
+            str | None,
+            typer.Option(metavar="MODEL", help="A second model, compared on the same regions."),
+        ] = None,
+        stress: Annotated[
+            bool, typer.Option("--stress", help="Also on spoiled pictures: resolution, JPEG, blur, light, crop.")
+        ] = False,
+        stress_regions: Annotated[
+            int, typer.Option(min=1, metavar="N", help="Regions that are spoiled, evenly from the groups.")
+        ] = 400,
+        resamples: Annotated[int, typer.Option(min=50, max=20_000, metavar="N", help="Draws of the bootstrap.")] = 1000,
+        out: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write the tables as CSV and JSON.")] = None,
+        device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
+        workers: Annotated[
+            int, typer.Option("--workers", min=0, help="Processes or threads that read images; 0 means one a core.")
+        ] = 0,
+        workspace: Annotated[
+            Path,
+            typer.Option(
+                "--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."
+            ),
+        ] = default,
+        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+    ) -> None:
+        """Say how far a model can be trusted, on labelled images of groups that it never served on."""
+        from core.assess.judging import Question, evaluate_model
+        from core.assess.storing import Stored, add_facts
+        from core.assess.strain import strain
+        from core.assess.telling import (
+            compared_json,
+            compared_text,
+            evaluation_json,
+            evaluation_text,
+            strain_json,
+            strain_text,
+            write_tables,
+        )
+        from core.evaluate.evaluation import compare
+        from core.learn.models import find_model, load_model
+        from core.settings import RegionSettings
+
+        console = Console(as_json=as_json)
+        threads = workers or None
+
+        def one(there: Workspace, name: str, question: Question) -> Stored:
+            opened_model = load_model(find_model(name, there), device=device)
+            kept, judged = evaluate_model(
+                there,
+                opened_model,
+                question,
+                actor=actor(),
+                workers=threads,
+                progress=console.progress("predict", "regions"),
+            )
+            if not stress:
+                return kept
+            jobs = dict(zip(judged.cases.keys.tolist(), judged.examples.jobs, strict=True))
+            found = strain(
+                opened_model,
+                kept.cases,
+                tuple(jobs[key] for key in kept.cases.keys.tolist()),
+                regions=stress_regions,
+                resamples=resamples,
+                workers=threads,
+                progress=console.progress("stress", "regions"),
+            )
+            return add_facts(kept, {"stress": strain_json(found)})
+
+        with told(console), opened(workspace, create=False) as there:
+            question = Question(
+                tuple(datasets), tuple(where or ()), tuple(outside or ()), run, RegionSettings.parse(regions), resamples
+            )
+            first = one(there, model, question)
+            data: dict[str, Any] = evaluation_json(first)
+            lines = [evaluation_text(first)]
+            if stress:
+                lines.append(strain_text(first.facts["stress"]))
+            if against is not None:
+                second = one(there, against, question)
+                both = compare(first.cases, second.cases, resamples=resamples)
+                names = str(first.facts["model"]), str(second.facts["model"])
+                data["against"] = compared_json(both, *names) | {"id": second.id}
+                lines += [evaluation_text(second), compared_text(both, *names)]
+            if out is not None:
+                files = write_tables(first, out)
+                data["files"] = [str(out / name) for name in files]
+                lines.append(f"wrote {', '.join(files)} into {out}")
+            console.result(data, "\n".join(lines))
