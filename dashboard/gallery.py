@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, looking, sheets
+from dashboard import assets, looking, sheets, why, why_words
 from dashboard.listings import BLOCK, LISTINGS, Listing
 from dashboard.payload import to_json
 
@@ -37,16 +37,20 @@ _COMPONENT = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Overlay:
-    """Something laid over all thumbnails, a map for instance.
+    """Something that a switch lays over all thumbnails, a map for instance.
 
     Attributes:
         url: Address of a sprite sheet with transparency, the pictures placed as in their own; ``{rows}`` (of the
-            pictures in view, up to 20 at a time) and ``{tile}`` are filled in.
+            pictures in view, up to 25 at a time) and ``{tile}`` are filled in.
+        name: Of the switch; galleries with the same share it, and the browser remembers it.
+        meaning: What the colours mean, in a line.
         opacity: In [0, 1].
     """
 
     url: str
-    opacity: float = 0.6
+    name: str = "why"
+    meaning: str = why_words.COLOURS
+    opacity: float = 0.75
 
 
 def gallery(
@@ -63,7 +67,7 @@ def gallery(
     named: bool = False,
     tools: bool = True,
     columns: int = 6,
-    overlay: Overlay | None = None,
+    overlay: Overlay | Literal["why"] | None = "why",
     noun: str = "pictures",
     empty: str = "No picture fits.",
     on_open: Callable[[int], None] | None = None,
@@ -81,7 +85,7 @@ def gallery(
         height: Of the whole, in pixels at normal type; ``rows`` takes what it needs.
         named: Whether the file's name is written too.
         columns: How many side by side in ``rows``; half as many where there is little room.
-        overlay: What to lay over the thumbnails.
+        overlay: What a switch lays over the thumbnails; ``why``: what makes each strange, where the run has scores.
         empty: The sentence shown when there is nothing to show.
         on_open: Called before the page runs again with the row that was opened; without it the image panel shows it.
 
@@ -91,6 +95,7 @@ def gallery(
     listing = LISTINGS.add(view.run, np.asarray(rows), captions, extra)
     lines = len(captions) + max((text.count("\n") + 1 for text in extra), default=0) + named
     ratio = aspect(view.run)
+    laid = _why(view.run) if overlay == "why" else overlay
     data = {
         "module": assets.module("gallery.js"),
         "base": assets.base(),
@@ -109,12 +114,13 @@ def gallery(
         "tools": tools,
         "selectable": selectable,
         "selection": _kept_ranges(key, listing),
-        "overlay": {"url": overlay.url, "opacity": overlay.opacity} if overlay else None,
+        "overlay": asdict(laid) if laid else None,
         "label": label,
         "noun": noun,
         "empty": empty,
     }
-    with _room(key, len(listing.rows), columns, lines, ratio) if layout == "rows" else nullcontext():
+    bar = 34 if laid or tools else 0
+    with _room(key, len(listing.rows), columns, lines, ratio, bar) if layout == "rows" else nullcontext():
         result: Any = _COMPONENT(
             key=key,
             data=to_json(data),
@@ -125,6 +131,11 @@ def gallery(
         )
     chosen: np.ndarray = listing.rows[_places(result.selection, listing)]
     return chosen
+
+
+def _why(run: Run) -> Overlay | None:
+    """What makes each picture strange."""
+    return Overlay(why.overlay_url(run)) if why.explainable(run) else None
 
 
 def _open(key: str, run: Run, listing: Listing, on_open: Callable[[int], None] | None) -> None:
@@ -139,13 +150,13 @@ def _open(key: str, run: Run, listing: Listing, on_open: Callable[[int], None] |
 
 
 @contextmanager
-def _room(key: str, count: int, columns: int, lines: int, ratio: float) -> Iterator[None]:
+def _room(key: str, count: int, columns: int, lines: int, ratio: float, bar: int) -> Iterator[None]:
     """Keep the room that a short list will take, so that nothing jumps when it comes."""
 
     def height(across: int) -> str:
         down = -(-count // across)
         picture, caption = f"(100cqw - {8 * across}px) / {across * ratio:.4f}", f"{lines * 1.15 + 0.5:.2f}rem"
-        return f"calc({down} * ({picture} + {caption}) + {8 * down}px)"
+        return f"calc({down} * ({picture} + {caption}) + {8 * down + bar}px)"
 
     place = f".st-key-{key}"
     narrow = f"@container (max-width: 885px) {{ {place} {{ min-height: {height(-(-columns // 2))} }} }}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, looking, parts, slots, words
+from dashboard import assets, looking, parts, slots, why_panel, words
 from dashboard.boundary import boundary
 from dashboard.gallery import gallery
 from dashboard.payload import to_json
@@ -61,6 +61,7 @@ def _body(view: View, look: Look) -> None:
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
         _viewer(view, look, record, entry, notes)
+        why_panel.section(view, look.row)
         _nearest(view, look)
         _in_time(view, look, record)
     with right:
@@ -94,6 +95,7 @@ def _viewer(view: View, look: Look, record: pd.Series, entry: ImageEntry | None,
         "next": looking.neighbour(view.run, look, 1) is not None,
         "boxes": [*_boxes(notes), *_regions(view, look)],
         "layers": [{"name": layer.name, "url": layer.url} for make in slots.LAYERS for layer in make(view, look.row)],
+        "progress": f"{base}/why-progress/{view.run.id}",
     }
     _VIEWER(key="viewer", data=to_json(data), height="content", on_move_change=partial(_move, view, look))
 
@@ -221,8 +223,9 @@ def _nearest(view: View, look: Look) -> None:
         captions=("group", "depth_m"),
         extra=[f"distance {words.score(float(distance))}" for distance in distances],
         layout="strip",
-        height=176,
+        height=210,
         tools=False,
+        overlay=why_panel.matches(view, look.row),
         on_open=partial(looking.ask, view.run),
         empty="This run has no reference pictures to compare it with.",
     )

@@ -9,26 +9,22 @@ The contract:
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from core.errors import ImageError
-from dashboard import assets, review_routes, sheets, state, why
+from dashboard import assets, review_routes, sheets, state, why_routes
 from dashboard.access import SAFETY, guarded, refusal
+from dashboard.answers import FOREVER, REVALIDATE, binary, digest, nothing, number
 from dashboard.bodies import BODIES
 from dashboard.listings import LISTINGS, described
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-FOREVER = "private, max-age=31536000, immutable"
-REVALIDATE = "private, max-age=60"
 
 _SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
@@ -40,44 +36,23 @@ def content_type(head: bytes) -> str | None:
     return next((kind for signature, kind in _SIGNATURES if head.startswith(signature)), None)
 
 
-def _number(request: Request, name: str) -> int:
-    """A path's id; 0, which is nobody's id, for whatever is not a plain positive number of up to 15 digits."""
-    text = request.path_params[name]
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
-
-
-def _binary(request: Request, body: bytes, media_type: str, etag: str, cache: str) -> Response:
-    headers = {"Cache-Control": cache, "ETag": f'"{etag}"', "Content-Encoding": "identity", **SAFETY}
-    if request.headers.get("if-none-match") == f'"{etag}"':
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=media_type, headers=headers)
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-def _nothing() -> Response:
-    return refusal(404, "there is nothing here")
-
-
 def thumb(request: Request) -> Response:
     """A thumbnail: ``thumb/12``, 256 pixels; with ``?size=64`` the small one."""
     space = state.workspace()
-    entry = space.image(_number(request, "image_id"))
+    entry = space.image(number(request, "image_id"))
     size = 64 if request.query_params.get("size") == "64" else 256
     body = space.thumbnails.get(entry.content_hash, size) if entry else None
     kind = content_type(body[:16]) if body else None
     if entry is None or body is None or kind is None:
-        return _nothing()
-    return _binary(request, body, kind, f"{entry.content_hash}-{size}", REVALIDATE)
+        return nothing()
+    return binary(request, body, kind, f"{entry.content_hash}-{size}", REVALIDATE)
 
 
 def image(request: Request) -> Response:
     """A picture at full resolution: its own bytes where every browser shows them, else encoded again as JPEG."""
-    entry = state.workspace().image(_number(request, "image_id"))
+    entry = state.workspace().image(number(request, "image_id"))
     if entry is None:
-        return _nothing()
+        return nothing()
     try:
         body = entry.path.read_bytes()
     except OSError as error:
@@ -85,7 +60,7 @@ def image(request: Request) -> Response:
     kind = content_type(body[:16])
     if kind is None or not _plain(body):
         body, kind = _encoded_again(body), "image/jpeg"
-    return _binary(request, body, kind, entry.content_hash, REVALIDATE)
+    return binary(request, body, kind, entry.content_hash, REVALIDATE)
 
 
 def _encoded_again(body: bytes) -> bytes:
@@ -110,44 +85,20 @@ def _plain(body: bytes) -> bool:
 
 def sheet(request: Request) -> Response:
     """A sprite sheet: ``sheet/3?rows=0-9,12&tile=128``."""
-    run = state.finished_run(_number(request, "run_id"))
+    run = state.finished_run(number(request, "run_id"))
     tile = request.query_params.get("tile", "128")
     if run is None or tile not in {str(size) for size in sheets.TILES}:
-        return _nothing()
+        return nothing()
     text, sharp = request.query_params.get("rows", ""), request.query_params.get("sharp") == "1"
     rows = sheets.parse_rows(text, len(run.table))
     body = sheets.SHEETS.get(state.workspace(), run, rows, int(tile), sharp=sharp)
-    return _binary(
+    return binary(
         request,
         body,
         content_type(body[:16]) or "image/webp",
-        _digest(f"{run.key} {tile} {sharp} {text}"),
+        digest(f"{run.key} {tile} {sharp} {text}"),
         FOREVER,
     )
-
-
-def why_layer(request: Request) -> Response:
-    """A why-map over its whole frame: ``why/3/17/ood-centred``, its legend in a header."""
-    run = state.finished_run(_number(request, "run_id"))
-    kind, text = why.KINDS.get(request.path_params["kind"]), request.path_params["row"]
-    row = _number(request, "row")
-    if run is None or kind is None or (row == 0 and text != "0") or row >= len(run.table):
-        return _nothing()
-    body, legend = why.layer(state.workspace(), run, row, kind)
-    answer = _binary(request, body, "image/png", _digest(f"{run.key} {row} {kind}"), FOREVER)
-    answer.headers["Benthoscope-Legend"] = quote(legend)
-    return answer
-
-
-def why_sprite(request: Request) -> Response:
-    """Why-maps over thumbnails, placed as in their sheet: ``whys/3/ood-centred?rows=0-9,12&tile=128``."""
-    run = state.finished_run(_number(request, "run_id"))
-    kind, tile = why.KINDS.get(request.path_params["kind"]), request.query_params.get("tile", "128")
-    if run is None or kind is None or tile not in {str(size) for size in sheets.TILES}:
-        return _nothing()
-    text = request.query_params.get("rows", "")
-    body = why.sprite(state.workspace(), run, sheets.parse_rows(text, len(run.table)), int(tile), kind)
-    return _binary(request, body, "image/png", _digest(f"{run.key} {tile} {kind} {text}"), FOREVER)
 
 
 def listing(request: Request) -> Response:
@@ -155,7 +106,7 @@ def listing(request: Request) -> Response:
     found = LISTINGS.get(request.path_params["key"])
     if found is None:
         return refusal(410, "this list is no longer kept; the page makes it anew")
-    body = json.dumps({"items": found.block(_number(request, "block"))}, allow_nan=False)
+    body = json.dumps({"items": found.block(number(request, "block"))}, allow_nan=False)
     return Response(body, media_type="application/json", headers={"Cache-Control": FOREVER, **SAFETY})
 
 
@@ -165,14 +116,14 @@ def body(request: Request) -> Response:
     found = BODIES.get(key)
     if found is None:
         return refusal(410, "this is no longer kept; the page makes it anew")
-    return _binary(request, found, "application/octet-stream", key, FOREVER)
+    return binary(request, found, "application/octet-stream", key, FOREVER)
 
 
 def items(request: Request) -> Response:
     """What is said of some regions: ``items/3?rows=0-9,12``."""
-    run = state.finished_run(_number(request, "run_id"))
+    run = state.finished_run(number(request, "run_id"))
     if run is None:
-        return _nothing()
+        return nothing()
     rows = sheets.parse_rows(request.query_params.get("rows", ""), len(run.table))
     text = json.dumps({"items": described(run, rows)}, allow_nan=False)
     return Response(text, media_type="application/json", headers={"Cache-Control": REVALIDATE, **SAFETY})
@@ -182,16 +133,16 @@ def module(request: Request) -> Response:
     """One of our own scripts or styles, from the table in `dashboard.assets`."""
     found = assets.files().get(request.path_params["name"])
     if found is None:
-        return _nothing()
+        return nothing()
     body, kind = found
     cache = FOREVER if request.path_params["version"] == assets.version() else "no-store"
     headers = {name: value for name, value in SAFETY.items() if name != "Content-Security-Policy"}
     return Response(body, media_type=kind, headers={"Cache-Control": cache, **headers})
 
 
-def nothing(request: Request) -> Response:
+def otherwise(request: Request) -> Response:
     """Whatever else is asked for below our prefix; without this it would get Streamlit's index page."""
-    return _nothing()
+    return nothing()
 
 
 def table() -> list[Route]:
@@ -201,12 +152,11 @@ def table() -> list[Route]:
         Route(f"{base}/thumb/{{image_id}}", guarded(thumb)),
         Route(f"{base}/image/{{image_id}}", guarded(image)),
         Route(f"{base}/sheet/{{run_id}}", guarded(sheet)),
-        Route(f"{base}/why/{{run_id}}/{{row}}/{{kind}}", guarded(why_layer)),
-        Route(f"{base}/whys/{{run_id}}/{{kind}}", guarded(why_sprite)),
+        *why_routes.table(base),
         Route(f"{base}/listing/{{key}}/{{block}}", guarded(listing)),
         Route(f"{base}/body/{{key}}", guarded(body)),
         Route(f"{base}/items/{{run_id}}", guarded(items)),
         Route(f"{base}/module/{{version}}/{{name}}", guarded(module)),
         *review_routes.table(base),
-        Route(f"{base}/{{rest:path}}", guarded(nothing)),
+        Route(f"{base}/{{rest:path}}", guarded(otherwise)),
     ]

@@ -2,8 +2,9 @@
 
 The contract:
 - what is asked for is a row of a run and a kind from `KINDS`; the maps come from `core.explain`, which keeps them;
-- blue is more familiar, orange stranger, 0 transparent; what the network did not see is transparent as well;
-- a map over one frame has a scale of its own, all maps over thumbnails share the run's, so that they can be compared.
+- signed maps: blue is more familiar, orange stranger, 0 transparent; others: what is strongest is brightest; what the
+  network did not see is transparent as well;
+- a map over one frame has a scale of its own, all maps over thumbnails share one, so that they can be compared.
 """
 
 from __future__ import annotations
@@ -11,49 +12,125 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import numpy as np
 
 from core.errors import ImageError, SelectionError
 from dashboard import assets, sheets, words
 from dashboard.slots import Layer
+from dashboard.why_words import NAMES, legend
 
 if TYPE_CHECKING:
-    from core.explain.maps import Kind, WhyMap
+    from core.explain.maps import Kind, MapSettings, WhyMap
     from core.runs import Run
     from core.workspace import Workspace
     from dashboard.state import View
 
-KINDS: Mapping[str, Kind] = MappingProxyType({"ood-centred": "ood-centred", "ood": "ood"})
-"""What may be asked for, by its name in an address."""
-NAMES: Mapping[Kind, str] = MappingProxyType(
-    {"ood-centred": "what makes it strange", "ood": "where the score sits"},
-)
-LEGEND = "Orange makes a picture stranger, blue more familiar"
 AT_ONCE = 40
 """Most maps computed for one request."""
 _LONGEST = 768
 """Longest side of a map over a frame in pixels; it has far fewer cells, so more would show nothing."""
-_SAME = 5e-4
-"""Scores closer than this read the same in three decimals."""
+_ON_THUMBNAILS = frozenset({"ood-centred", "ood", "match"})
+_OF_DETECTORS = frozenset({"ood-centred", "ood", "ood-features"})
+_progress: dict[str, tuple[int, int]] = {}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One kind of map, and what belongs to it.
+
+    Attributes:
+        kind: From `NAMES`.
+        detector: Whose score.
+        column: For ``class``: which of the network's classes, by its place; its first guess when ``None``.
+        other: For ``match``: the row compared with; the nearest reference region when ``None``.
+    """
+
+    kind: Kind
+    detector: str = "knn"
+    column: int | None = None
+    other: int | None = None
+
+    def query(self) -> dict[str, str]:
+        """Its part of an address."""
+        given = {"detector": self.detector if self.detector != "knn" else None, "class": self.column}
+        return {name: str(value) for name, value in {**given, "with": self.other}.items() if value is not None}
+
+    def settings(self, run: Run) -> MapSettings:
+        """As the core takes it.
+
+        Raises:
+            CoreError: the network has no such class.
+        """
+        from core.explain.maps import MapSettings
+
+        concept = None
+        if self.column is not None:
+            from core.explain.networks import head_of, network_of
+
+            names = head_of(network_of(run)).names
+            if self.column >= len(names):
+                raise SelectionError(f"this network has {len(names)} classes; open the picture again")
+            concept = names[self.column]
+        return MapSettings(self.kind, concept=concept, detector=self.detector)
+
+
+def wanted(run: Run, kind: str, query: Mapping[str, str], *, thumbnails: bool = False) -> Wanted | None:
+    """What an address asks for; ``None`` for whatever does not exist."""
+    if kind not in NAMES or (thumbnails and kind not in _ON_THUMBNAILS):
+        return None
+    detector, column, other = query.get("detector", "knn"), _place(query, "class"), _place(query, "with")
+    if detector != "knn" and (kind not in _OF_DETECTORS or f"{detector}_score" not in run.table):
+        return None
+    if (column is not None and kind != "class") or (other is not None and kind != "match"):
+        return None
+    if -1 in (column, other) or (other is not None and other >= len(run.table)):
+        return None
+    return Wanted(kind, detector, column, other)  # type: ignore[arg-type]  # one of `NAMES`
+
+
+def _place(query: Mapping[str, str], name: str) -> int | None:
+    """A number of the query, ``None`` when it is not there and -1 when it is none."""
+    text = query.get(name)
+    if text is None:
+        return None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
 def layers(view: View, row: int) -> list[Layer]:
     """The maps that can be laid over a picture, for `dashboard.slots.LAYERS`; none where nothing was judged."""
-    if not explainable(view.run) or words.missing(view.run.table["ood_score"].iloc[row]):
+    run = view.run
+    if not explainable(run) or words.missing(run.table["ood_score"].iloc[row]):
         return []
-    return [
-        Layer(NAMES[kind], f"{assets.base()}/why/{view.run.id}/{row}/{name}?of={view.run.key[:16]}")
-        for name, kind in KINDS.items()
-    ]
+    from core.ood.registry import DETECTORS
+
+    kinds: list[Kind] = ["ood-centred", "ood", "ood-novel"]
+    if run.manifest["embedder"].get("pooled", True):
+        kinds.append("ood-features")
+    found = [Layer(NAMES[kind], address(run, row, Wanted(kind))) for kind in kinds]
+    for name in run.manifest.get("detectors", {}):
+        if name in DETECTORS and not DETECTORS[name].needs_logits:
+            title = f"{NAMES['ood-centred']}, by {DETECTORS[name].title}"
+            found.append(Layer(title, address(run, row, Wanted("ood-centred", name))))
+    if may_have_head(run):
+        found.append(Layer(NAMES["class"], address(run, row, Wanted("class"))))
+    return [*found, Layer(NAMES["embedding"], address(run, row, Wanted("embedding")))]
 
 
-def overlay_url(run: Run) -> str:
+def address(run: Run, row: int, asked: Wanted) -> str:
+    """Address of one map over a frame; with ``&as=overlay``, ``map`` or ``boxes`` of a file of it."""
+    query = urlencode({"of": run.key[:16], **asked.query()})
+    return f"{assets.base()}/why/{run.id}/{row}/{asked.kind}?{query}"
+
+
+def overlay_url(run: Run, asked: Wanted | None = None) -> str:
     """Address of the sprites over a gallery, see `dashboard.gallery.Overlay`."""
-    return f"{assets.base()}/whys/{run.id}/ood-centred?rows={{rows}}&tile={{tile}}&of={run.key[:16]}"
+    found = asked or Wanted("ood-centred")
+    query = urlencode({"of": run.key[:16], **found.query()})
+    return f"{assets.base()}/whys/{run.id}/{found.kind}?rows={{rows}}&tile={{tile}}&{query}"
 
 
 def explainable(run: Run) -> bool:
@@ -61,7 +138,48 @@ def explainable(run: Run) -> bool:
     return int(run.manifest.get("k", 0)) > 0
 
 
-def layer(space: Workspace, run: Run, row: int, kind: Kind) -> tuple[bytes, str]:
+def may_have_head(run: Run) -> bool:
+    """Whether the weights seem to hold a class head: by names in a safetensors file, without opening the network."""
+    weights = run.settings.embed.weights
+    if weights is None or not str(weights).endswith(".safetensors"):
+        return True
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(weights), framework="pt") as file:
+            names = list(file.keys())
+    except (OSError, SafetensorError):
+        return False
+    heads = ("classifier.", "fc.", "head.", "heads.")
+    return any(name.startswith(heads) or any(f".{head}" in name for head in heads) for name in names)
+
+
+def explained(space: Workspace, run: Run, row: int, asked: Wanted) -> WhyMap:
+    """One map, kept or computed now; how far it is can be read from `progress`.
+
+    Raises:
+        CoreError: the image, the weights or the neighbours are not there.
+    """
+    from core.explain.regions import explain_regions
+
+    def note(done: int, total: int) -> None:
+        _progress[run.key] = (done, total)
+
+    try:
+        batch = explain_regions(run, space, [row], settings=asked.settings(run), others=[asked.other], progress=note)
+    finally:
+        _progress.pop(run.key, None)
+    if batch.maps[0] is None:
+        raise ImageError("unreadable", batch.failures[0])
+    return batch.maps[0]
+
+
+def progress(run: Run) -> tuple[int, int] | None:
+    """Pictures looked at, and to be looked at, for a map of this run that is being computed now."""
+    return _progress.get(run.key)
+
+
+def layer(space: Workspace, run: Run, row: int, asked: Wanted) -> tuple[bytes, str]:
     """One map over the whole frame of its image.
 
     Returns:
@@ -70,38 +188,24 @@ def layer(space: Workspace, run: Run, row: int, kind: Kind) -> tuple[bytes, str]
     Raises:
         CoreError: the image, the weights or the neighbours are not there.
     """
-    from core.explain.regions import explain_regions
+    found = explained(space, run, row, asked)
+    return over_frame(found, found.cells), legend(found)
 
-    batch = explain_regions(run, space, [row], kind=kind)
-    found = batch.maps[0]
-    if found is None:
-        raise ImageError("unreadable", batch.failures[0])
+
+def over_frame(found: WhyMap, cells: np.ndarray, *, signed: bool | None = None) -> bytes:
+    """Cells of a map as a PNG with transparency, stretched over the whole frame."""
+    from core.explain.drawing import draw_cells
+
     width, height = found.geometry.image_width, found.geometry.image_height
     shrunk = min(1.0, _LONGEST / max(width, height))
     size = max(1, round(width * shrunk)), max(1, round(height * shrunk))
-    return _png(_coloured(found.pixels(size), batch.limit)), legend(found)
+    values = draw_cells(cells, found.geometry, size)
+    if found.kind == "ood-novel":
+        values = np.where(values < 0, 0, values)  # what is usual covers most of a frame and would hide it
+    return png(coloured(values, float(np.abs(cells).max()), found.signed if signed is None else signed))
 
 
-def legend(found: WhyMap) -> str:
-    """What the colours mean, what the cells add up to, and how far both may be believed."""
-    score = words.score(found.score)
-    if not found.exact:
-        adds = f"An approximation by gradient: the cells add up to {words.score(found.total)}, the score is {score}."
-    elif found.kind == "ood":
-        adds = f"Exact: the cells add up to the score {score}."
-    else:
-        adds = f"Exact: orange raises the score of {score}, blue lowers it, and together they add up to 0."
-    sentences = [f"{LEGEND}.", adds]
-    if found.score is not None and found.stored_score is not None and abs(found.score - found.stored_score) > _SAME:
-        sentences.append(
-            f"The run stored {words.score(found.stored_score)}; this map is of the {score} that the network gives now."
-        )
-    if found.outside > 0.05:
-        sentences.append(f"{words.percent(found.outside)} of it lies on the padding around the picture.")
-    return " ".join(sentences)
-
-
-def sprite(space: Workspace, run: Run, rows: Sequence[int], tile: int, kind: Kind) -> bytes:
+def sprite(space: Workspace, run: Run, rows: Sequence[int], tile: int, asked: Wanted) -> bytes:
     """Maps of several regions in one picture, placed as `dashboard.sheets` places their thumbnails.
 
     Args:
@@ -119,19 +223,19 @@ def sprite(space: Workspace, run: Run, rows: Sequence[int], tile: int, kind: Kin
 
     if len(rows) > AT_ONCE:
         raise SelectionError(f"up to {AT_ONCE} maps are made at once, got {len(rows)}; ask for fewer rows")
-    batch = explain_regions(run, space, rows, kind=kind)
+    batch = explain_regions(run, space, rows, settings=asked.settings(run), others=[asked.other] * len(rows))
     if len(batch.failures) == len(rows):
         raise ImageError("unreadable", batch.failures[0])
     canvas = np.zeros((math.ceil(len(rows) / sheets.COLUMNS) * tile, sheets.COLUMNS * tile, 4), np.uint8)
-    strange = strangest(run)
+    full = strangest(run)
     for place, found in enumerate(batch.maps):
         if found is None:
             continue
-        picture = _coloured(_region(found, tile), strange / found.cells.size)
+        picture = coloured(_region(found, tile), batch.limit if asked.kind == "match" else full / found.cells.size)
         top = place // sheets.COLUMNS * tile + (tile - picture.shape[0]) // 2
         left = place % sheets.COLUMNS * tile + (tile - picture.shape[1]) // 2
         canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return _png(canvas)
+    return png(canvas)
 
 
 def strangest(run: Run) -> float:
@@ -157,18 +261,19 @@ def _region(found: WhyMap, tile: int) -> np.ndarray:
     return draw_cells(found.cells, alone, size)
 
 
-def _coloured(values: np.ndarray, limit: float) -> np.ndarray:
+def coloured(values: np.ndarray, limit: float, signed: bool = True) -> np.ndarray:
     """``[h, w, 4]`` uint8 of values with ``limit`` at full colour; NaN and 0 are transparent."""
     from core.explain.drawing import colours
 
     known = np.where(np.isfinite(values), values, 0.0)
-    share = np.clip(known / limit, -1, 1) if limit > 0 else np.zeros_like(known)
-    shown = np.concatenate([colours(share), 255 * np.abs(share)[..., None]], axis=-1)
+    share = np.clip(known / limit, -1 if signed else 0, 1) if limit > 0 else np.zeros_like(known)
+    shown = np.concatenate([colours(share, signed), 255 * np.abs(share)[..., None]], axis=-1)
     result: np.ndarray = np.rint(shown).astype(np.uint8)
     return result
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def png(pixels: np.ndarray) -> bytes:
+    """RGBA pixels as a PNG."""
     from PIL import Image
 
     out = io.BytesIO()

@@ -8,6 +8,7 @@ const GAP = 8;
 const EDGE = 3; // the view's padding, room for the rings
 const SMALLEST = 88;
 const LARGEST = 320;
+const OVER = "benthoscope-over";
 const kept = new WeakMap();
 
 export default function mount(component) {
@@ -35,8 +36,11 @@ class Gallery {
       type: "range", min: SMALLEST, max: LARGEST, step: 8, "aria-label": "Size of the pictures",
       oninput: (event) => this.resize(Number(event.target.value)),
     });
-    this.tools = element("div", { class: "tools" }, this.status, this.all, this.none,
-      element("label", { class: "size" }, "Size", this.slider));
+    this.over = element("input", { type: "checkbox", onchange: (event) => layOver(this.data.overlay.name, event.target.checked) });
+    this.overName = element("span");
+    this.overLabel = element("label", { class: "over" }, this.over, this.overName);
+    this.sizeLabel = element("label", { class: "size" }, "Size", this.slider);
+    this.tools = element("div", { class: "tools" }, this.status, this.all, this.none, this.overLabel, this.sizeLabel);
     this.canvas = element("div", { class: "content" });
     this.view = element("div", { class: "view", role: "listbox", tabindex: "0" }, this.canvas);
     this.root = element("div", { class: "gallery" }, this.tools, this.view);
@@ -50,6 +54,8 @@ class Gallery {
     this.view.addEventListener("blur", () => this.paint());
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.view);
+    this.onOver = () => this.switched();
+    document.addEventListener(OVER, this.onOver);
   }
 
   update(component) {
@@ -58,8 +64,15 @@ class Gallery {
     this.data = component.data;
     const { data } = this;
     this.root.dataset.layout = data.layout;
-    this.tools.hidden = !data.tools;
+    // A short strip has no room for a switch that other galleries have; it follows theirs.
+    const switched = data.overlay && data.count > 0 && (data.layout !== "strip" || data.overlay.name !== "why");
+    this.tools.hidden = !data.tools && !switched;
     this.all.hidden = this.none.hidden = !data.selectable;
+    this.sizeLabel.hidden = !data.tools;
+    this.overLabel.hidden = !data.overlay;
+    this.overLabel.title = data.overlay?.meaning ?? "";
+    this.overName.textContent = data.overlay?.name ?? "";
+    this.over.checked = this.laid() !== null;
     this.view.setAttribute("aria-label", data.label);
     this.view.setAttribute("aria-multiselectable", String(data.selectable));
     this.slider.value = this.size;
@@ -69,10 +82,24 @@ class Gallery {
       this.view.scrollTop = this.view.scrollLeft = 0;
       this.forget();
     } else if (before.overlay?.url !== data.overlay?.url) {
-      this.pictures.setOverlay(data.overlay);
-      this.overlaid(0, data.count);
+      this.switched();
     }
     this.layout();
+  }
+
+  // What is to be laid over the pictures now: the switch is one for all galleries that offer the same.
+  laid() {
+    const { overlay } = this.data;
+    return overlay && recall(`over-${overlay.name}`) === "on" ? overlay : null;
+  }
+
+  switched() {
+    if (!this.data) return;
+    const laid = this.laid();
+    this.over.checked = laid !== null;
+    if (this.pictures.source.overlay?.url === laid?.url) return;
+    this.pictures.setOverlay(laid);
+    this.overlaid(0, this.data.count);
   }
 
   forget() {
@@ -118,7 +145,7 @@ class Gallery {
     this.tile = tile;
     this.pictures.reset({
       base: data.base, run: data.run, listing: data.listing, block: data.block, across: data.across, tile,
-      overlay: data.overlay,
+      overlay: this.laid(),
     });
     for (const [block, items] of known) this.pictures.give(block, items);
     for (const cell of this.cells.values()) cell.drawn = false;
@@ -259,8 +286,9 @@ class Gallery {
     const { count, noun, selectable } = this.data;
     const chosen = selectable ? this.selected.size : 0;
     const { refusal, waitsForOverlays } = this.pictures;
-    const maps = refusal || (waitsForOverlays ? "maps are on their way …" : "");
-    const parts = [`${count.toLocaleString("en")} ${noun}`, chosen > 0 ? `${chosen.toLocaleString("en")} selected` : "", maps];
+    const laid = this.laid();
+    const maps = laid && (refusal || (waitsForOverlays ? "maps are on their way …" : laid.meaning));
+    const parts = [this.data.tools ? `${count.toLocaleString("en")} ${noun}` : "", chosen > 0 ? `${chosen.toLocaleString("en")} selected` : "", maps];
     const text = parts.filter(Boolean).join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
     this.none.disabled = chosen === 0;
@@ -385,12 +413,19 @@ class Gallery {
 
   destroy() {
     this.observer.disconnect();
+    document.removeEventListener(OVER, this.onOver);
     clearTimeout(this.settled);
     clearTimeout(this.telling);
     cancelAnimationFrame(this.frame);
     this.pictures.destroy();
     this.root.remove();
   }
+}
+
+// Lay something over all pictures of all galleries that offer it, or take it away; remembered by this browser.
+function layOver(name, on) {
+  remember(`over-${name}`, on ? "on" : "off");
+  document.dispatchEvent(new CustomEvent(OVER));
 }
 
 function newCell() {

@@ -2,7 +2,7 @@
 // Overlays cost the server more: they come after the sheets, for the pictures in view alone, one request at a time.
 
 const AT_ONCE = 4;
-const OVERLAID = 20; // pictures to an overlay; a multiple of a sheet's columns, a divisor of a block
+const OVERLAID = 25; // pictures to an overlay, one batch of the server's; a divisor of a block
 const OVERLAYS = 60;
 
 export class Pictures {
@@ -210,9 +210,11 @@ export class Pictures {
     context.drawImage(sheet, x + 0.5, y + 0.5, width - 1, height - 1, ...target);
     const overlay = this.overlays.get(Math.floor(index / OVERLAID));
     if (overlay) {
-      const within = Math.floor((index % OVERLAID) / across) * tile + (tile - height) / 2;
+      const within = index % OVERLAID;
+      const left = (within % across) * tile + (tile - width) / 2;
+      const top = Math.floor(within / across) * tile + (tile - height) / 2;
       context.globalAlpha = this.source.overlay.opacity ?? 0.6;
-      context.drawImage(overlay, x + 0.5, within + 0.5, width - 1, height - 1, ...target);
+      context.drawImage(overlay, left + 0.5, top + 0.5, width - 1, height - 1, ...target);
       context.globalAlpha = 1;
     }
     return true;

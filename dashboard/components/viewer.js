@@ -3,6 +3,12 @@
 import { clamp, element, mounted, recall, remember, typing } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const LAYER = "benthoscope-layer"; // another component lays a map of its own over this picture
+const FILES = {
+  overlay: ["Picture", "Save the map over its picture (PNG)"],
+  map: ["Numbers", "Save the map's cells (NumPy .npy)"],
+  boxes: ["Boxes", "Save the boxes where the map is high (COCO)"],
+};
 const kept = new WeakMap();
 
 export default function mount(component) {
@@ -42,8 +48,12 @@ class Viewer {
     this.sheet = element("div", { class: "sheet" }, this.image, this.layer, this.drawing);
     this.note = element("p", { class: "note", role: "status" });
     this.stage = element("div", { class: "stage", tabindex: "0", role: "group" }, this.sheet, this.note);
-    this.legend = element("p", { class: "legend", role: "status" });
-    this.root = element("div", { class: "viewer" }, this.stage, this.bar, this.legend);
+    this.legend = element("span", { role: "status" });
+    this.files = element("span", { class: "files" }, ...Object.entries(FILES).map(([what, [name, title]]) =>
+      element("a", { "data-file": what, download: "", title }, name)));
+    this.files.hidden = true;
+    this.below = element("p", { class: "legend" }, this.legend, this.files);
+    this.root = element("div", { class: "viewer" }, this.stage, this.bar, this.below);
     place.append(this.root);
 
     this.view = { x: 0, y: 0, zoom: 1 };
@@ -53,6 +63,8 @@ class Viewer {
     this.stage.addEventListener("dblclick", (event) => this.toggleZoom(event));
     this.onKey = (event) => this.key(event);
     document.addEventListener("keydown", this.onKey, true);
+    this.onLayer = (event) => this.offerMore(event.detail);
+    document.addEventListener(LAYER, this.onLayer);
     this.observer = new ResizeObserver(() => (this.fitted ? this.fit() : this.apply()));
     this.observer.observe(this.stage);
   }
@@ -133,6 +145,7 @@ class Viewer {
 
   // Layers. None is fetched before it is chosen; the choice stays while going from picture to picture.
   offer(layers) {
+    this.layers = layers;
     const chosen = layers.some((layer) => layer.name === this.chosen) ? this.chosen : "";
     this.choiceLabel.hidden = layers.length === 0;
     this.choice.replaceChildren(
@@ -142,43 +155,65 @@ class Viewer {
     this.showLayer(chosen, false);
   }
 
+  offerMore(layer) {
+    if (!this.layers.some((one) => one.name === layer.name)) this.offer([...this.layers, layer]);
+    this.showLayer(layer.name);
+  }
+
   async showLayer(name, asked = true) {
     if (asked) this.chosen = name;
     this.choice.value = name;
     this.opacityLabel.hidden = name === "";
-    const url = this.data.layers.find((layer) => layer.name === name)?.url ?? "";
+    const layer = this.layers.find((one) => one.name === name);
+    const url = layer?.url ?? "";
     if (url === this.layerUrl) return;
     this.layerUrl = url;
     this.fetching?.abort();
+    clearInterval(this.asking);
     this.layer.width = this.layer.height = 1; // clears it
-    this.legend.className = "legend";
+    this.below.className = "legend";
+    this.files.hidden = true;
     this.legend.textContent = url ? "The map is on its way …" : "";
     if (!url) return;
     this.fetching = new AbortController();
     const { signal } = this.fetching;
+    this.asking = setInterval(() => this.tellProgress(signal), 500);
     try {
       const answer = await fetch(url, { signal });
       const legend = answer.ok ? decodeURIComponent(answer.headers.get("Benthoscope-Legend") ?? "") : await answer.text();
       const map = answer.ok ? await createImageBitmap(await answer.blob()) : null;
       if (signal.aborted) return;
-      this.explain(legend, map);
+      this.explain(legend || layer.meaning, map, answer.headers.get("Benthoscope-Scale"), layer.files !== false);
     } catch {
       if (!signal.aborted) this.explain("The map did not come; choose it again to try once more.", null);
     }
   }
 
+  async tellProgress(signal) {
+    try {
+      const { done, total } = await (await fetch(this.data.progress, { signal })).json();
+      if (signal.aborted || !total || this.layer.width > 1) return;
+      this.legend.textContent = total > 1 ? `Looking at the reference, once for this run: ${done} of ${total} pictures …` : "The map is on its way …";
+    } catch {
+      // The map itself will say what is wrong.
+    }
+  }
+
   nextLayer() {
-    const names = ["", ...this.data.layers.map((layer) => layer.name)];
+    const names = ["", ...this.layers.map((layer) => layer.name)];
     this.showLayer(names[(names.indexOf(this.choice.value) + 1) % names.length]);
   }
 
-  explain(legend, map) {
+  explain(legend, map, scale, files) {
+    clearInterval(this.asking);
     this.legend.textContent = legend;
     if (!map) {
       this.layerUrl = null; // so that choosing it again, or another one, starts anew
       return;
     }
-    this.legend.className = "legend scaled";
+    this.below.className = `legend scaled ${scale === "plain" ? "plain" : ""}`;
+    this.files.hidden = !files;
+    for (const link of this.files.children) link.href = `${this.layerUrl}&as=${link.dataset.file}`;
     this.layer.width = map.width;
     this.layer.height = map.height;
     this.layer.getContext("2d").drawImage(map, 0, 0);
@@ -291,6 +326,8 @@ class Viewer {
 
   destroy() {
     document.removeEventListener("keydown", this.onKey, true);
+    document.removeEventListener(LAYER, this.onLayer);
+    clearInterval(this.asking);
     this.observer.disconnect();
     this.fetching?.abort();
     this.root.remove();

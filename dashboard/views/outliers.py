@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard import cached, findings, parts, score_figures, score_summaries, summaries, why
-from dashboard.gallery import Overlay, gallery
+from dashboard import cached, findings, parts, score_figures, score_summaries, summaries
+from dashboard.gallery import gallery
 from dashboard.state import View
 
 if TYPE_CHECKING:
@@ -57,21 +57,13 @@ def _distributions(view: View) -> None:
 
 def _both_ends(view: View) -> None:
     parts.section("Both ends")
-    some, once, maps = st.columns([2, 1, 1], vertical_alignment="center")
+    some, once = st.columns([2, 1], vertical_alignment="center")
     reference, target = cached.summary(view.run, score_summaries.scores)
     present = [name for name, scores in (("target", target), ("reference", reference)) if len(scores)]
     which = some.segmented_control(
         "Show", present, default=present[0], required=True, key="ends_set", label_visibility="collapsed"
     )
     single = once.toggle("one a group", key="ends_once", help="Only the first picture of each group (dive)")
-    overlay = None
-    if why.explainable(view.run) and maps.toggle(
-        "why", key="ends_why", help="Lay over each picture what makes it strange"
-    ):
-        overlay = Overlay(why.overlay_url(view.run), 0.75)
-        parts.note(
-            f"{why.LEGEND}; one scale for all pictures of the run. Open one for its own map and what it adds up to."
-        )
     with parts.pair("ends") as (left, right):
         for place, familiar, title in ((left, False, "Strangest first"), (right, True, "Most familiar first")):
             with place, parts.card(f"end_{familiar}", title):
@@ -82,7 +74,6 @@ def _both_ends(view: View) -> None:
                     label=title,
                     height=520,
                     captions=("ood_score", "p_value", "group"),
-                    overlay=overlay,
                     empty=f"Nothing in the {which} has a score.",
                 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -15,20 +17,20 @@ from starlette.middleware import Middleware
 from core.embed.geometry import InputGeometry
 from core.errors import ModelError
 from core.explain import regions
-from core.explain.maps import WhyMap
-from core.explain.regions import MapBatch
-from dashboard import routes, slots, why
+from core.explain.maps import TopFeature, WhyMap
+from core.explain.regions import MapBatch, MatchView
+from dashboard import routes, slots, why, why_facts, why_words
 from dashboard.access import HostGuard
 from tests.dashboard.asgi import get
 
 FAMILIAR, STRANGE = (33, 102, 172), (230, 97, 1)
 
 
-def made(row: int, kind: str = "ood-centred") -> WhyMap:
+def made(row: int, kind: str = "ood-centred", **facts) -> WhyMap:
     """Left half more familiar, right half stranger, over all of a picture of 320 by 180."""
     cells = np.repeat(np.array([[-0.001] * 8 + [0.001] * 8], np.float32), 9, axis=0)
     geometry = InputGeometry(320, 180, 0.0, 0.0, 320.0, 180.0, 320, 180, 0, 0, 320, 180)
-    return WhyMap(kind, "usual", row, cells, geometry, 0.0, 0.1234, 0.1234, True, "exact")
+    return WhyMap(kind, "usual", row, cells, geometry, 0.0, 0.1234, 0.1234, True, "exact", **facts)
 
 
 @pytest.fixture
@@ -36,9 +38,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The rows of each call to the core, which answers with `made`; row 5 cannot be explained."""
     calls: list[list[int]] = []
 
-    def explain(run, workspace, rows, *, kind):
+    def explain(run, workspace, rows, *, settings, others, progress=None):
         calls.append(list(rows))
-        maps = tuple(None if row == 5 else made(row, kind) for row in rows)
+        if progress is not None:
+            progress(3, 7)
+            assert why.progress(run) == (3, 7)
+        top = (TopFeature(17, 0.0617, np.eye(4, dtype=np.float32), (2, 1)),) if settings.kind == "ood-features" else ()
+        maps = tuple(
+            None if row == 5 else made(row, settings.kind, detector=settings.detector, other=other, features=top)
+            for row, other in zip(rows, others, strict=True)
+        )
         failures = {place: "the image is not there" for place, row in enumerate(rows) if row == 5}
         return MapBatch(maps, failures, len(rows))
 
@@ -78,7 +87,7 @@ def test_a_layer_lies_over_the_whole_frame_and_says_what_it_means(app, asked):
 def test_what_the_network_did_not_see_is_transparent():
     whole = made(0)
     part = replace(whole, geometry=replace(whole.geometry, left=160.0, width=160.0))
-    shown = why._coloured(part.pixels(), 0.001)
+    shown = why.coloured(part.pixels(), 0.001)
     assert not shown[:, :160, 3].any()
     assert shown[:, 160:, 3].any()
 
@@ -98,8 +107,22 @@ def test_a_sprite_is_one_batch_with_a_tile_for_each_row(app, asked):
 @pytest.mark.parametrize(
     "target",
     [
-        "why/2/0/class",
         "why/2/0/ood-centred2",
+        "why/2/0/ood-centred?detector=lof",
+        "why/2/0/ood-centred?detector=../x",
+        "why/2/0/class?class=x",
+        "why/2/0/ood?class=1",
+        "why/2/0/ood?with=1",
+        "why/2/0/match?with=96",
+        "why/2/0/match?with=-1",
+        "why/2/0/ood?as=exe",
+        "why-crop/2/0/other",
+        "why-crop/2/96/strange",
+        "why-feature/2/0/x",
+        "why-facts/2/96",
+        "why-progress/99",
+        "match/2/0/96",
+        "match/2/0/x",
         "why/2/96/ood",
         "why/2/-1/ood",
         "why/2/00x/ood",
@@ -110,7 +133,8 @@ def test_a_sprite_is_one_batch_with_a_tile_for_each_row(app, asked):
         "why/x/0/ood",
         "why/2/0",
         "whys/99/ood?rows=0",
-        "whys/2/match?rows=0",
+        "whys/2/class?rows=0",
+        "whys/2/match?rows=0&with=96",
         "whys/2/ood?rows=0&tile=100",
     ],
 )
@@ -153,7 +177,9 @@ def test_weights_that_no_longer_fit_are_one_sentence(app, monkeypatch, target):
 
 def test_the_panel_is_offered_layers_by_address(view):
     found = [layer for make in slots.LAYERS for layer in make(view, 3)]
-    assert [layer.name for layer in found] == ["what makes it strange", "where the score sits"]
+    names = [layer.name for layer in found]
+    assert names[:3] == ["what makes it strange", "where the score sits", "what the reference never shows"]
+    assert len(set(names)) == len(names)
     assert found[0].url.startswith(f"/bs/why/{view.run.id}/3/ood-centred?of=")
     view.run.table.loc[3, "ood_score"] = np.nan
     assert [layer for make in slots.LAYERS for layer in make(view, 3)] == []
@@ -161,7 +187,118 @@ def test_the_panel_is_offered_layers_by_address(view):
 
 def test_the_legend_says_what_the_cells_add_up_to_and_how_far_it_may_be_believed():
     exact = replace(made(0), kind="ood", total=0.1234)
-    assert "Exact: the cells add up to the score 0.123." in why.legend(exact)
-    assert "approximation" in why.legend(replace(exact, exact=False))
-    assert "The run stored" not in why.legend(exact)
-    assert "The run stored 0.200" in why.legend(replace(exact, stored_score=0.2))
+    assert "Exact: the cells add up to the score 0.123." in why_words.legend(exact)
+    assert "approximation" in why_words.legend(replace(exact, exact=False))
+    assert "The run stored" not in why_words.legend(exact)
+    assert "The run stored 0.200" in why_words.legend(replace(exact, stored_score=0.2))
+
+
+def test_a_detector_of_the_run_has_a_layer_of_its_own(view, app, asked):
+    view.run.table["lof_score"] = 1.0
+    view.run.manifest["detectors"] = {"lof": {}}
+    found = [layer for layer in why.layers(view, 3) if "local outlier factor" in layer.name]
+    assert len(found) == 1
+    assert "detector=lof" in found[0].url
+    assert why.wanted(view.run, "ood-centred", {"detector": "lof"}) == why.Wanted("ood-centred", "lof")
+    assert why.wanted(view.run, "ood-novel", {"detector": "lof"}) is None
+
+
+def test_a_map_can_be_taken_home_as_picture_cells_and_boxes(app, asked, monkeypatch):
+    monkeypatch.setattr("dashboard.why_files._picture", lambda *_: Image.new("RGB", (320, 180)))
+    picture = get(app, "/bs/why/2/3/ood-centred?as=overlay")
+    assert picture.headers["content-disposition"].startswith("attachment; filename=")
+    assert picture.headers["content-disposition"].endswith('-ood-centred.png"')
+    assert Image.open(io.BytesIO(picture.body)).size[0] == 320
+    cells = np.load(io.BytesIO(get(app, "/bs/why/2/3/ood-centred?as=map").body), allow_pickle=False)
+    assert (cells.dtype, cells.shape) == (np.float32, (9, 16))
+    np.testing.assert_array_equal(cells, made(3).cells)
+    boxes = json.loads(get(app, "/bs/why/2/3/ood-centred?as=boxes").body)
+    assert boxes["images"][0]["width"] == 320
+    (found,) = boxes["annotations"]
+    assert found["bbox"][0] > 150  # the stranger half
+    assert found["bbox"][0] + found["bbox"][2] == 320
+
+
+def test_crops_show_the_strangest_and_the_most_familiar_place(app, asked, monkeypatch):
+    halves = Image.new("RGB", (320, 180), (0, 0, 200))
+    halves.paste((200, 100, 0), (160, 0, 320, 180))
+    monkeypatch.setattr("dashboard.why_files._picture", lambda *_: halves)
+    for end, orange in (("strange", True), ("familiar", False)):
+        answer = get(app, f"/bs/why-crop/2/3/{end}")
+        assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+        red, _, blue = Image.open(io.BytesIO(answer.body)).convert("RGB").resize((1, 1)).getpixel((0, 0))
+        assert (red > blue) == orange
+
+
+def test_facts_name_features_with_their_share_and_pictures(app, asked, monkeypatch):
+    monkeypatch.setattr("core.explain.guesses.guess_classes", lambda *_: [(4, "<b>crab")])
+    answer = get(app, "/bs/why-facts/2/3")
+    facts = json.loads(answer.body)
+    assert [crop["title"] for crop in facts["crops"]] == ["What makes it strange", "What is familiar"]
+    (feature,) = facts["features"]
+    assert feature["name"] == "feature 17"
+    assert feature["text"] == "adds 50 % of the score"
+    assert [other["row"] for other in feature["typical"]] == [2, 1]
+    assert facts["classes"] == [{"name": "<b>crab", "url": facts["classes"][0]["url"]}]
+    assert "class=4" in facts["classes"][0]["url"]
+    shown = pixels(get(app, "/bs/why-feature/2/3/0"))
+    assert shown[..., 3].max() == 255
+    assert get(app, "/bs/why-feature/2/3/1").status == 422
+
+
+def test_what_cannot_be_told_is_a_sentence_beside_the_rest(app, asked, monkeypatch):
+    def refuse(*_):
+        raise ModelError("the weights hold no head")
+
+    monkeypatch.setattr("core.explain.guesses.guess_classes", refuse)
+    facts = json.loads(get(app, "/bs/why-facts/2/3").body)
+    assert facts["classes"] == "the weights hold no head"
+    assert len(facts["crops"]) == 2
+
+
+def test_a_match_comes_with_its_pairs_and_where_its_cells_lie(app, view, monkeypatch):
+    chooser = np.random.default_rng(0)
+    pairs = chooser.random((2, 3, 1, 4)).astype(np.float32)
+    seen = made(0).geometry
+    found = MatchView(pairs, pairs.sum((2, 3)), pairs.sum((0, 1)), float(pairs.sum()), seen, seen)
+    monkeypatch.setattr(regions, "match_regions", lambda run, space, row, other: found)
+    answer = json.loads(get(app, "/bs/match/2/3/7").body)
+    sent = np.frombuffer(base64.b64decode(answer["pairs"]), "<f4").reshape(pairs.shape)
+    np.testing.assert_array_equal(sent, pairs)
+    assert answer["total"] == pytest.approx(float(sent.sum()), rel=1e-6)
+    first = answer["first"]
+    assert (first["rows"], first["columns"], first["left"], first["top"]) == (2, 3, 0, 0)
+    assert first["across"] * first["columns"] == pytest.approx(320)
+    assert first["down"] * first["rows"] == pytest.approx(180)
+    assert answer["second"]["row"] == 7
+
+
+def test_matches_are_laid_over_the_near_pictures_on_one_scale(app, asked):
+    assert pixels(get(app, "/bs/whys/2/match?rows=0-3&with=9&tile=128")).shape == (128, 1280, 4)
+    assert asked == [[0, 1, 2, 3]]
+
+
+def test_nobody_waits_for_a_map_that_nobody_asked_for(app):
+    answer = get(app, "/bs/why-progress/2")
+    assert (answer.status, json.loads(answer.body)) == (200, {})
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("ood-novel", "newer than 95 %"),
+        ("ood-features", "do not add up"),
+        ("class", "does not say how sure"),
+        ("embedding", "vector rests on"),
+        ("match", "their similarity"),
+    ],
+)
+def test_every_kind_says_what_its_colours_mean(kind, words):
+    assert words in why_words.legend(made(0, kind, concept="crab"))
+
+
+def test_near_pictures_are_those_of_the_score(view):
+    near = why_facts.nearest(view.run, 3)
+    assert [one["row"] for one in near] == [int(row) for row in view.run.graph_reference.indices[3][:8] if row >= 0]
+    assert all("distance" in one["distance"] for one in near)
