@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.drift.timeline import Question
-from dashboard import words
+from dashboard import drift_words, words
 from dashboard.figures import blank, faded, plain
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def pictures_over_time(found: Drift, theme: Theme) -> go.Figure:
     figure.add_heatmap(
         z=np.clip(change, -limit, limit),
         x=list(range(len(shifts))),
-        y=[name.replace("_", " ") for name in names],
+        y=[drift_words.statistic(name) for name in names],
         zmin=-limit,
         zmax=limit,
         xgap=1 if len(shifts) < 120 else 0,
@@ -144,7 +144,7 @@ def changes(features: pd.DataFrame, theme: Theme, *, shares: bool = False) -> go
     figure = blank(theme, 110 + 26 * max(1, len(part)), showlegend=False)
     sure = (part["p_value"] <= 0.05).to_numpy()
     figure.add_bar(
-        y=[plain(str(name).replace("_", " ")) for name in part["name"]],
+        y=[plain(drift_words.statistic(str(name))) for name in part["name"]],
         x=part["change"],
         orientation="h",
         marker_color=[p.target if yes else faded(p.muted, 0.55) for yes in sure],

@@ -81,6 +81,14 @@ def meaning(k: int) -> str:
     )
 
 
+def meaning_of(title: str) -> str:
+    """What a score of another detector is, in one line."""
+    return (
+        f"Score: {title}. Its scale is its own, so it compares only within one run and detector; further right is "
+        "stranger."
+    )
+
+
 def lines(flag: Mapping[str, Any], percentile_95: float | None) -> list[Line]:
     """The thresholds to mark on a distribution: the reference's 95th percentile, and the certified one if there is."""
     marks: list[Line] = []

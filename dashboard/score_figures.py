@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_CATEGORIES = 30
+AXIS = "OOD score: more familiar ← → stranger"
 
 Line = tuple[float, str, str, str]
 """A marked score: where, its label, the palette's name of its colour, plotly's dash."""
 
 
-def score_histogram(reference: np.ndarray, target: np.ndarray, lines: Sequence[Line], theme: Theme) -> go.Figure:
+def score_histogram(
+    reference: np.ndarray, target: np.ndarray, lines: Sequence[Line], theme: Theme, axis: str = AXIS
+) -> go.Figure:
     """Shares of reference and target a score bin, overlaid."""
     figure = blank(theme, 380, barmode="overlay", bargap=0)
     low, high = _span(reference, target)
@@ -41,14 +44,16 @@ def score_histogram(reference: np.ndarray, target: np.ndarray, lines: Sequence[L
             width=edges[1] - edges[0],
             marker={"color": faded(colour, opacity), "line": {"width": 0}},
             customdata=np.stack([counts, edges[:-1], edges[1:]], axis=1),
-            hovertemplate=f"{name}<br>score %{{customdata[1]:.3f}} to %{{customdata[2]:.3f}}<br>"
+            hovertemplate=f"{name}<br>score %{{customdata[1]:.4~g}} to %{{customdata[2]:.4~g}}<br>"
             "%{customdata[0]:,} images (%{y:.1%})<extra></extra>",
         )
     figure.update_yaxes(title_text="share of its set", tickformat=".0%", rangemode="tozero")
-    return _with_lines(_score_axis(figure, low, high), lines, theme)
+    return _with_lines(_score_axis(figure, low, high, axis), lines, theme)
 
 
-def score_density(reference: np.ndarray, target: np.ndarray, lines: Sequence[Line], theme: Theme) -> go.Figure:
+def score_density(
+    reference: np.ndarray, target: np.ndarray, lines: Sequence[Line], theme: Theme, axis: str = AXIS
+) -> go.Figure:
     """Smoothed distributions of reference and target."""
     figure = blank(theme, 380)
     low, high = _span(reference, target)
@@ -62,13 +67,15 @@ def score_density(reference: np.ndarray, target: np.ndarray, lines: Sequence[Lin
             line={"color": colour, "width": 2.5},
             fill="tozeroy",
             fillcolor=faded(colour, 0.22),
-            hovertemplate=f"{name}<br>score %{{x:.3f}}<extra></extra>",
+            hovertemplate=f"{name}<br>score %{{x:.4~g}}<extra></extra>",
         )
     figure.update_yaxes(title_text="density", showticklabels=False, rangemode="tozero")
-    return _with_lines(_score_axis(figure, low, high), lines, theme)
+    return _with_lines(_score_axis(figure, low, high, axis), lines, theme)
 
 
-def score_cumulative(reference: np.ndarray, target: np.ndarray, lines: Sequence[Line], theme: Theme) -> go.Figure:
+def score_cumulative(
+    reference: np.ndarray, target: np.ndarray, lines: Sequence[Line], theme: Theme, axis: str = AXIS
+) -> go.Figure:
     """Share of images at or below each score."""
     figure = blank(theme, 380)
     low, high = _span(reference, target)
@@ -80,10 +87,10 @@ def score_cumulative(reference: np.ndarray, target: np.ndarray, lines: Sequence[
             name=f"{name} ({words.count(len(scores))})",
             mode="lines",
             line={"color": colour, "width": 2.5, "shape": "hv"},
-            hovertemplate=f"{name}<br>%{{y:.1%}} score %{{x:.3f}} or less<extra></extra>",
+            hovertemplate=f"{name}<br>%{{y:.1%}} score %{{x:.4~g}} or less<extra></extra>",
         )
     figure.update_yaxes(title_text="share at or below", tickformat=".0%", range=[0, 1.02])
-    return _with_lines(_score_axis(figure, low, high), lines, theme)
+    return _with_lines(_score_axis(figure, low, high, axis), lines, theme)
 
 
 def _sets(reference: np.ndarray, target: np.ndarray, theme: Theme) -> list[tuple[str, np.ndarray, str, float]]:
@@ -100,12 +107,12 @@ def _span(reference: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     if not len(scores):
         return 0.0, 1.0
     low, high = float(scores.min()), float(scores.max())
-    margin = max((high - low) * 0.04, 1e-3)
-    return max(0.0, low - margin), high + margin
+    margin = max((high - low) * 0.04, 1e-3 * max(abs(high), 1.0))
+    return (max(0.0, low - margin) if low >= 0.0 else low - margin), high + margin
 
 
-def _score_axis(figure: go.Figure, low: float, high: float) -> go.Figure:
-    figure.update_xaxes(title_text="OOD score: more familiar ← → stranger", range=[low, high], showgrid=False)
+def _score_axis(figure: go.Figure, low: float, high: float, axis: str) -> go.Figure:
+    figure.update_xaxes(title_text=axis, range=[low, high], showgrid=False)
     return figure
 
 
@@ -147,7 +154,9 @@ def shown_categories(groups: pd.DataFrame, *, ordered: bool) -> list[str]:
     return [str(name) for name in groups["category"].cat.categories if name in ranked] if ordered else ranked
 
 
-def score_by(groups: pd.DataFrame, threshold: float | None, theme: Theme, *, ordered: bool = True) -> go.Figure:
+def score_by(
+    groups: pd.DataFrame, threshold: float | None, theme: Theme, *, ordered: bool = True, axis: str = AXIS
+) -> go.Figure:
     """Scores of each category as boxes (middle half; whiskers hold nine of ten), reference and target side by side."""
     names = shown_categories(groups, ordered=ordered)
     shown = set(names)
@@ -176,7 +185,7 @@ def score_by(groups: pd.DataFrame, threshold: float | None, theme: Theme, *, ord
             mode="markers",
             marker={"size": 14, "color": "rgba(0,0,0,0)"},
             customdata=np.stack([part["images"], part["flagged"], part["share"], part["median"]], axis=1),
-            hovertemplate=f"%{{y}}, {kind}<br>%{{customdata[0]:,}} images, median score %{{customdata[3]:.3f}}"
+            hovertemplate=f"%{{y}}, {kind}<br>%{{customdata[0]:,}} images, median score %{{customdata[3]:.4~g}}"
             "<br>%{customdata[1]:,} flagged (%{customdata[2]:.1%})<extra></extra>",
             showlegend=False,
         )
@@ -210,7 +219,8 @@ def score_by(groups: pd.DataFrame, threshold: float | None, theme: Theme, *, ord
         )
     if threshold is not None:
         figure.add_vline(x=threshold, line={"color": theme.palette.flagged, "width": 2})
-    figure.update_xaxes(title_text="OOD score: more familiar ← → stranger", rangemode="tozero")
+    low = float(groups["q05"].min()) if len(groups) else 0.0
+    figure.update_xaxes(title_text=axis, rangemode="tozero" if low >= 0.0 else "normal")
     figure.update_yaxes(
         type="category",
         categoryorder="array",

@@ -2,102 +2,104 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
 import streamlit as st
 
-from dashboard import cached, findings, parts, score_figures, score_summaries, summaries
+from core.errors import CoreError
+from dashboard import (
+    cached,
+    detecting,
+    findings,
+    outlier_kinds,
+    outlier_promises,
+    outlier_scores,
+    outlier_truth,
+    parts,
+    score_summaries,
+    summaries,
+)
 from dashboard.gallery import gallery
 from dashboard.state import View
 
-if TYPE_CHECKING:
-    from dashboard.summaries import By
-
-SHAPES = {
-    "histogram": score_figures.score_histogram,
-    "density": score_figures.score_density,
-    "cumulative": score_figures.score_cumulative,
-}
-COLUMNS = ["image_id", "path", "set", "group", "ood_score", "ood_percentile", "p_value", "flagged"]
+TITLE = "What has the model never seen?"
 
 
 def page(view: View) -> None:
     """Draw the page."""
     if not view.run.table["ood_score"].notna().any():
-        parts.heading("What has the model never seen?")
+        parts.heading(TITLE)
         parts.empty("Nothing was judged", findings.rule_sentence(view.run.manifest.get("flag", {})))
         return
-    head = cached.summary(view.run, summaries.headline, len(view.run.table))
-    parts.heading("What has the model never seen?", findings.judged(head))
-    _distributions(view)
-    _both_ends(view)
+    lead = st.container()
+    name, compared = _detectors(view)
+    head = detecting.summary(view.run, name, summaries.headline, len(view.run.table))
+    with lead:
+        parts.heading(TITLE, findings.judged(head))
+    outlier_scores.distributions(view, name)
+    _both_ends(view, name)
+    outlier_kinds.kinds_card(view, name)
     among = cached.summary(view.run, summaries.comparable)
     if among:
-        _by_category(view, among)
+        outlier_scores.by_category(view, name, among)
+    if "depth" in among:
+        outlier_scores.against_depth(view, name)
+    outlier_kinds.agreement_card(view, compared)
+    outlier_truth.truth_card(view, compared or [detecting.KNN])
+    with parts.pair("promises") as (left, right):
+        with left:
+            outlier_promises.list_card(view, name)
+        with right:
+            outlier_promises.leak_card(view, name)
 
 
-def _distributions(view: View) -> None:
-    reference, target = cached.summary(view.run, score_summaries.scores)
-    flag = view.run.manifest.get("flag", {})
-    limit = float(np.nanquantile(reference, 0.95)) if np.isfinite(reference).any() else None
-    with parts.card("scores", "How strange are the images?", findings.meaning(int(view.run.manifest.get("k", 0)))):
-        shape = st.segmented_control(
-            "Shape", list(SHAPES), default="histogram", required=True, key="shape", label_visibility="collapsed"
+def _detectors(view: View) -> tuple[str, list[str]]:
+    """Which detector the page shows, and which are compared; those that cannot be fitted here are said and left."""
+    first, second = st.columns([1, 2], vertical_alignment="bottom")
+    with first:
+        name: str = st.selectbox(
+            "Detector",
+            detecting.offered(view.run),
+            format_func=lambda name: detecting.named(view.run, name),
+            key="detector",
+            help="What the page shows; the run's own score and flags stay as they are",
         )
-        lines = findings.lines(flag, limit)
-        chart = cached.figure(view, "scores", (shape,), lambda: SHAPES[shape](reference, target, lines, view.theme))
-        alt = f"Scores of reference and target, {shape}"
-        parts.plot(chart, key="scores", alt=alt, data=lambda: cached.images(view.run)[COLUMNS])
-        parts.note(findings.rule_sentence(flag))
-        if limit is not None:
-            above = float(np.mean(target > limit)) if len(target) else None
-            parts.note(findings.percentile_sentence(float(np.mean(reference > limit)), above))
+    with second:
+        compared = outlier_kinds.chosen_detectors(view.run)
+    fitting: list[str] = []
+    for asked in dict.fromkeys([name, *compared]):
+        try:
+            with st.spinner(f"{detecting.title(asked)} …"):
+                detecting.said(view.run, asked)
+            fitting.append(asked)
+        except CoreError as error:
+            parts.note(f"{detecting.title(asked)} cannot be shown: {error}.")
+    if any(asked not in detecting.stored(view.run) for asked in fitting):
+        parts.note(
+            "Detectors made here are fitted and calibrated on this run's vectors by the same rules, and are not kept. "
+            "To keep one with a run: benthoscope run … --detector NAME."
+        )
+    return (name if name in fitting else detecting.KNN), [asked for asked in compared if asked in fitting]
 
 
-def _both_ends(view: View) -> None:
+def _both_ends(view: View, name: str) -> None:
     parts.section("Both ends")
     some, once = st.columns([2, 1], vertical_alignment="center")
-    reference, target = cached.summary(view.run, score_summaries.scores)
-    present = [name for name, scores in (("target", target), ("reference", reference)) if len(scores)]
+    reference, target = detecting.summary(view.run, name, score_summaries.scores)
+    present = [kind for kind, scores in (("target", target), ("reference", reference)) if len(scores)]
     which = some.segmented_control(
         "Show", present, default=present[0], required=True, key="ends_set", label_visibility="collapsed"
     )
     single = once.toggle("one a group", key="ends_once", help="Only the first picture of each group (dive)")
     with parts.pair("ends") as (left, right):
         for place, familiar, title in ((left, False, "Strangest first"), (right, True, "Most familiar first")):
+            rows = detecting.summary(view.run, name, summaries.strangest, which, familiar, single)
             with place, parts.card(f"end_{familiar}", title):
                 gallery(
                     view,
-                    cached.summary(view.run, summaries.strangest, which, familiar, single),
+                    rows,
                     key=f"end_{familiar}",
                     label=title,
                     height=520,
-                    captions=("ood_score", "p_value", "group"),
+                    captions=("ood_score", "p_value", "group") if name == detecting.KNN else ("group",),
+                    extra=detecting.captions(view.run, name, rows),
                     empty=f"Nothing in the {which} has a score.",
                 )
-
-
-def _by_category(view: View, among: tuple[By, ...]) -> None:
-    remark = (
-        "Boxes hold the middle half of the scores, whiskers nine tenths. Where all from one camera, site or dive "
-        "is strange at once, look at the equipment and the water before the animals."
-    )
-    with parts.card("by", "Where do the strange ones come from?", remark):
-        by: By = parts.by("outliers_by", among)
-        groups = cached.summary(view.run, score_summaries.score_groups, by)
-        if groups.empty:
-            parts.note(f"The source names no {summaries.BY_NAMES[by]}.")
-            return
-        threshold = view.run.manifest.get("flag", {}).get("threshold")
-        chart = cached.figure(
-            view,
-            "by",
-            (by,),
-            lambda: score_figures.score_by(groups, threshold, view.theme, ordered=by in ("depth", "day")),
-        )
-        parts.plot(chart, key=f"by_{by}", alt=f"Scores by {summaries.BY_NAMES[by]}", data=lambda: groups)
-        parts.note(findings.left_out(cached.summary(view.run, summaries.lacking, by), summaries.BY_NAMES[by]))
-        many = groups["category"].nunique()
-        if many > score_figures.MOST_CATEGORIES:
-            parts.note(f"The strangest {score_figures.MOST_CATEGORIES} of {many} are drawn; the CSV holds all.")
