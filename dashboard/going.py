@@ -18,6 +18,11 @@ def remember(pages: Mapping[str, StreamlitPage]) -> None:
     st.session_state[_PAGES] = dict(pages)
 
 
+def known() -> dict[str, StreamlitPage]:
+    """The pages that were told."""
+    return dict(st.session_state.get(_PAGES, {}))
+
+
 def go(address: str, query: Mapping[str, str | Sequence[str]]) -> NoReturn:
     """Open a page with these parameters and the run at hand; not from a callback."""
     run = st.query_params.get("run")

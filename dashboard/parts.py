@@ -55,6 +55,14 @@ def beside(key: str) -> Iterator[Sequence[DeltaGenerator]]:
         yield st.columns([1, 3.4], gap="medium")
 
 
+def stop(place: str, title: str, text: str) -> None:
+    """A stop of the tour: where one is, its title and its line of text."""
+    st.html(
+        f'<p class="bs-stop"><small>Tour, {escape(place)}</small> <b>{escape(title)}</b></p>'
+        f'<p class="bs-text">{escape(text)}</p>'
+    )
+
+
 def note(text: str) -> None:
     """A quiet remark; nothing when there is nothing to say."""
     if not text:

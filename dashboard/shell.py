@@ -12,12 +12,12 @@ from typing import Any
 import streamlit as st
 
 from core.runs import RunInfo
-from dashboard import assets, choosing, going, inspector, looking, parts, state, waiting, words
+from dashboard import assets, choosing, going, inspector, looking, parts, state, touring, waiting, words
 from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
 from dashboard.theme import MODES, Theme, stylesheet
-from dashboard.views import browse, drift, duplicates, outliers, overview, review
+from dashboard.views import browse, drift, duplicates, outliers, overview, review, tour
 from dashboard.views import help as help_page
 from dashboard.views import map as map_page
 
@@ -42,7 +42,10 @@ PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
         ("Review", "review", ":material/fact_check:", review.page),
         ("Drift", "drift", ":material/timeline:", drift.page),
     ],
-    "Learn": [("Help", "help", ":material/menu_book:", help_page.page)],
+    "Learn": [
+        ("Tour", "tour", ":material/flag:", tour.page),
+        ("Help", "help", ":material/menu_book:", help_page.page),
+    ],
 }
 """Every page by group: title, address, icon, what draws it. The first is the one that opens."""
 
@@ -93,6 +96,7 @@ def _page(show: Draw, theme: Theme) -> None:
         waiting.unfinished(space, info)
         return
     view = View(space, runs, state.open_run(space, info), theme)
+    touring.bar(view)
     show(view)
     _footer(view)
     inspector.open_if_asked(view)
