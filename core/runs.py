@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from core.settings import RunSettings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 TABLE_COLUMNS: Mapping[str, str] = {
     "region_id": "integer id of the region, never used twice in a workspace",
@@ -148,6 +150,11 @@ class Run:
     def graph_reference(self) -> Neighbours:
         """Reference regions only, none of the region's own group."""
         return Neighbours(self._array("graph_reference", "indices"), self._array("graph_reference", "distances"))
+
+    def artefact(self, stage: str, kind: type[T]) -> T | None:
+        """What a stage left, as the dataclass it was saved from; ``None`` when this run has no such stage."""
+        key = self.manifest["artefacts"].get(stage)
+        return None if key is None else self._artefacts.load(stage, key, kind)
 
     def _array(self, stage: str, name: str) -> np.ndarray:
         return open_array(self._artefacts.path(stage, self.manifest["artefacts"][stage]) / f"{name}.npy")

@@ -1,0 +1,169 @@
+"""What sets a cluster apart, and a name made of it.
+
+The contract: pure; a trait is worth naming when most of a cluster shows it and the rest of the collection shows it
+clearly less; traits are ordered by how much they tell (the cluster's share of the collection's Jensen-Shannon
+divergence), so a name begins with what tells most. Names are text from the catalogue: data, never markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_TRAITS = 3
+LEAST_SHARE = 0.3
+LEAST_LIFT = 1.5
+_KINDS = ("group", "site", "camera")
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One thing that a cluster has more than the rest.
+
+    Attributes:
+        kind: ``concept``, ``depth``, ``group``, ``site``, ``camera`` or ``time``.
+        text: In words.
+        inside, outside: Share of the cluster's and of all other regions (with the field known) that have it, in [0, 1].
+        tells: Bits, larger sets further apart; comparable within one collection.
+    """
+
+    kind: str
+    text: str
+    inside: float
+    outside: float
+    tells: float
+
+
+@dataclass(frozen=True)
+class Traits:
+    """A run's columns made ready: for each value a row mask's columns, computed once for all clusters.
+
+    Attributes:
+        kinds, texts: ``[V]`` what each value is.
+        has: Sparse ``[N, V]`` (scipy CSR) of ones.
+        known: For each kind ``[N]`` bool: the field is known.
+        depth, time: ``[N]`` float64, NaN where unknown; time in days.
+    """
+
+    kinds: tuple[str, ...]
+    texts: tuple[str, ...]
+    has: object
+    known: dict[str, NDArray[np.bool_]]
+    depth: NDArray[np.float64]
+    time: NDArray[np.float64]
+
+
+def traits_of(table: pd.DataFrame) -> Traits:
+    """Prepare a run's table."""
+    import pandas as pd
+    from scipy.sparse import csr_matrix
+
+    rows: list[NDArray[np.int64]] = []
+    columns: list[NDArray[np.int64]] = []
+    kinds: list[str] = []
+    texts: list[str] = []
+    lists = [() if names is None else tuple(names) for names in table["concepts"]]
+    lengths = np.fromiter((len(names) for names in lists), np.int64, len(lists))
+    codes, names = pd.factorize(np.array([str(n) for one in lists for n in one], dtype=object), sort=True)
+    rows.append(np.repeat(np.arange(len(lists)), lengths))
+    columns.append(codes)
+    kinds += ["concept"] * len(names)
+    texts += [str(name) for name in names]
+    known = {"concept": table["labelled"].fillna(False).to_numpy(bool) | (lengths > 0)}
+    for kind in _KINDS:
+        values = table[kind].astype("object").where(table[kind].notna() & (table[kind] != ""), None)
+        places, said = pd.factorize(values, sort=False)
+        held = np.flatnonzero(places >= 0)
+        rows.append(held)
+        columns.append(places[held] + len(kinds))
+        kinds += [kind] * len(said)
+        texts += [str(name) for name in said]
+        known[kind] = places >= 0
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    has = csr_matrix((np.ones(len(row)), (row, column)), shape=(len(table), len(kinds)))
+    depth = table["depth_m"].to_numpy(dtype=float, na_value=np.nan)
+    moments = table["taken_at"].to_numpy(dtype="datetime64[s]")
+    time = np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 86400.0)
+    return Traits(tuple(kinds), tuple(texts), has, known, depth, time)
+
+
+def set_apart(traits: Traits, members: NDArray[np.bool_]) -> list[Trait]:
+    """What sets some regions apart from all others, what tells most first.
+
+    Args:
+        members: ``[N]`` bool.
+    """
+    found = []
+    here = np.asarray(traits.has.T @ members.astype(float)).ravel()  # type: ignore[attr-defined]
+    all_ = np.asarray(traits.has.sum(axis=0)).ravel()  # type: ignore[attr-defined]
+    sizes = {kind: (float(known[members].sum()), float(known.sum())) for kind, known in traits.known.items()}
+    for place in np.flatnonzero(here):
+        kind = traits.kinds[place]
+        inside, everything = sizes[kind]
+        trait = _trait(kind, traits.texts[place], float(here[place]), inside, float(all_[place]), everything)
+        if trait is not None:
+            found.append(trait)
+    found += [trait for kind in ("depth", "time") if (trait := _band(traits, kind, members)) is not None]
+    return sorted(found, key=lambda trait: (-trait.tells, trait.kind, trait.text))
+
+
+def _trait(kind: str, text: str, here: float, inside: float, all_: float, everything: float) -> Trait | None:
+    outside = everything - inside
+    if inside < 1 or outside < 1:  # nothing is known, or there is nothing to be set apart from
+        return None
+    p, q = here / inside, (all_ - here) / outside
+    smoothed = (all_ - here + 0.5) / (outside + 1)  # a value never seen outside is not infinitely telling
+    if p < LEAST_SHARE or p < LEAST_LIFT * smoothed or p - q < 0.15:
+        return None
+    return Trait(kind, text, p, q, inside / everything * _divergence(p, smoothed))
+
+
+def _divergence(p: float, q: float) -> float:
+    """Jensen-Shannon divergence of two yes-no shares, in bits."""
+    middle = (p + q) / 2
+
+    def to(share: float) -> float:
+        pairs = ((share, middle), (1 - share, 1 - middle))
+        return sum(a * float(np.log2(a / b)) for a, b in pairs if a > 0)
+
+    return (to(p) + to(q)) / 2
+
+
+def _band(traits: Traits, kind: str, members: NDArray[np.bool_]) -> Trait | None:
+    """The middle four fifths of a cluster's depths or times, where that band is narrow for the collection."""
+    values = traits.depth if kind == "depth" else traits.time
+    known = np.isfinite(values)
+    inside = values[known & members]
+    if len(inside) < 3:
+        return None
+    low, high = (float(value) for value in np.quantile(inside, (0.1, 0.9)))
+    if kind == "depth":
+        step = 10.0 if high - low < 200 else 50.0
+        low, high = np.floor(low / step) * step, np.ceil(high / step) * step
+        text = f"{low:,.0f}–{high:,.0f} m" if high > low else f"{low:,.0f} m"
+    else:
+        low, high = float(np.floor(low)), float(np.ceil(high))
+        first, last = (str(np.datetime64(int(day), "D")) for day in (low, max(low, high - 1)))
+        text = first if first == last else f"{first} to {last}"
+    within = known & (values >= low) & (values <= high)
+    counts = float(within[members].sum()), float(len(inside)), float(within.sum()), float(known.sum())
+    return _trait(kind, text, *counts)
+
+
+def short_name(traits: list[Trait]) -> str:
+    """A name of up to three traits of different kinds; empty when nothing sets the cluster apart."""
+    chosen: list[Trait] = []
+    for trait in sorted(traits, key=lambda one: (one.kind != "concept", -one.tells)):
+        kinds = [one.kind for one in chosen]
+        # site, group, camera and time mostly say the same: where it was filmed
+        place = {"site", "group", "camera", "time"}
+        if trait.kind in kinds or (trait.kind in place and place & set(kinds)) or len(chosen) == MOST_TRAITS:
+            continue
+        chosen.append(trait)
+    return ", ".join(one.text for one in chosen)
