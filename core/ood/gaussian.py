@@ -119,10 +119,17 @@ class FittedRelativeMahalanobis(Fitted):
         mean, axes, precisions, centres = _tensors(self.mean, self.axes, self.precisions, self.centres)
         cluster_axes, cluster_precisions = _tensors(self.cluster_axes, self.cluster_precisions)
 
+        scale = cluster_precisions.sqrt()
+        places = (centres @ cluster_axes) * scale  # of the centres, in the clusters' own units
+
         def block(units: Tensor, _: slice) -> Tensor:
             background = _squared(units - mean, axes, precisions, self.rest)
-            near = [_squared(units - c, cluster_axes, cluster_precisions, self.cluster_rest) for c in centres]
-            return torch.stack(near).amin(dim=0) - background
+            along = units @ cluster_axes
+            near = _apart(along * scale, places)
+            if self.cluster_rest != 0.0:
+                outside = _apart(units, centres) - _apart(along, centres @ cluster_axes)
+                near = near + self.cluster_rest * outside.clamp_(min=0.0)
+            return near.amin(dim=1) - background
 
         return streamed(target, len(self.mean), block)
 
@@ -173,6 +180,11 @@ class RelativeMahalanobis(Detector):
 def _tensors(*arrays: NDArray[np.float32]) -> list[Tensor]:
     """Copies, for torch must not alias read-only memory maps."""
     return [torch.from_numpy(np.array(array)) for array in arrays]
+
+
+def _apart(rows: Tensor, centres: Tensor) -> Tensor:
+    """``[n, C]``: squared distances of rows to centres, from differences: products would cancel."""
+    return torch.stack([(rows - centre).square().sum(dim=1) for centre in centres], dim=1)
 
 
 def _squared(centred: Tensor, axes: Tensor, precisions: Tensor, rest: float) -> Tensor:

@@ -233,3 +233,18 @@ def test_detectors_are_named_once_and_wrong_names_are_helped():
     with pytest.raises(SettingsError, match="no classifier"):
         detectors_named(["energy"])
     assert detectors_named(["energy"], logits=True)[0].needs_logits
+
+
+def test_detectors_of_one_reference_share_its_axes_and_of_another_do_not():
+    vectors, _ = collection(8)
+    units = torch.from_numpy(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    first = Basis.of(units, "this")
+    assert Basis.of(units.clone(), "that") is first
+    other = units.clone()
+    other[0] = other[1]
+    assert Basis.of(other, "this") is not first
+    for shift in range(7):
+        Basis.of(units.roll(shift + 1, dims=0), "this")
+    again = Basis.of(units, "this")
+    assert again is not first
+    assert np.array_equal(again.axes, first.axes)
