@@ -46,8 +46,11 @@ def lay_out(
         ``[N, 2]`` float32, finite, without unit; the same bytes for the same arguments.
     """
     epochs = 500 if len(start) <= 10_000 else 200
-    graph = weights.tocsr()
+    graph = weights.tocsr(copy=True)
     graph.sort_indices()
+    # An edge too weak to be drawn within all epochs is left out, as umap-learn leaves it out.
+    graph.data[graph.data < graph.data.max() / epochs] = 0.0
+    graph.eliminate_zeros()
     every = (graph.data.max() / graph.data).astype(np.float32)
     width = np.ptp(start, axis=0)
     points: _Floats = (10.0 * (start - start.min(axis=0)) / np.where(width > 0, width, 1.0)).astype(np.float32)
@@ -125,8 +128,7 @@ def _epoch(
     state = _mixed(np.uint64(seed) * np.uint64(_GOLDEN) + np.uint64(epoch + 1))
     for head in range(len(points)):
         for edge in range(begins[head], begins[head + 1]):
-            # An edge too weak to be drawn within all epochs is left out, as umap-learn leaves it out.
-            if due[edge] > epoch or every[edge] > epochs:
+            if due[edge] > epoch:
                 continue
             due[edge] += every[edge]
             tail = others[edge]
