@@ -144,7 +144,7 @@ def changes(features: pd.DataFrame, theme: Theme, *, shares: bool = False) -> go
     figure = blank(theme, 110 + 26 * max(1, len(part)), showlegend=False)
     sure = (part["p_value"] <= 0.05).to_numpy()
     figure.add_bar(
-        y=[plain(drift_words.statistic(str(name))) for name in part["name"]],
+        y=[plain(name if shares else drift_words.statistic(str(name))) for name in part["name"]],
         x=part["change"],
         orientation="h",
         marker_color=[p.target if yes else faded(p.muted, 0.55) for yes in sure],

@@ -37,12 +37,9 @@ LACKING: Mapping[Question, str] = MappingProxyType(
 )
 
 
-_STATISTICS = MappingProxyType({"red_green": "red against green", "blue_green": "blue against green"})
-
-
 def statistic(name: str) -> str:
     """An image statistic's name for people."""
-    return _STATISTICS.get(name, name.replace("_", " "))
+    return name.replace("_", " against ")  # red_green and blue_green are ratios, the others single words
 
 
 def of_batch(shift: Shift) -> tuple[str, ...]:
@@ -58,7 +55,7 @@ def of_batch(shift: Shift) -> tuple[str, ...]:
     second = f"More than chance explains, looked at alone: {_listed(changed)}." if changed else ""
     third = f"Within what reference groups do among themselves: {_listed(same)}." if same else ""
     most = [
-        f"{statistic(part[0].name)} {'above' if part[0].change > 0 else 'below'} the reference"
+        f"{statistic(part[0].name) if question == 'pictures' else part[0].name} {'above' if part[0].change > 0 else 'below'} the reference"
         for question, part in shift.features.items()
         if question in ("pictures", "labels") and part and part[0].p_value <= 0.05
     ]

@@ -75,8 +75,8 @@ def kinds_card(view: View, name: str) -> None:
             return
         parts.paragraph(found.sentence)
         parts.note(
-            "Told from the picture alone: image statistics, and the score without what they explain. Camera, dive, "
-            "depth, time and frame size are not looked at."
+            "Told from the picture alone: image statistics, and the score that remains without what they explain (1: "
+            "the reference's 95th percentile). Camera, depth, time and frame size are not looked at."
         )
         if not (found.verdict > 0).any():
             return
@@ -118,9 +118,11 @@ def remarks(found: Kinds, rows: np.ndarray, kind: int) -> list[str]:
     for row in rows:
         if kind == CAMERA_OR_WATER:
             most = int(np.abs(found.deviations[row]).argmax())
-            texts.append(f"{drift_words.statistic(FIELDS[most])} {found.deviations[row, most]:+.1f} SD")
+            texts.append(
+                f"{drift_words.statistic(FIELDS[most])} {found.deviations[row, most]:+.1f} SD".replace("-", "−")
+            )
         else:
-            texts.append(f"{found.residual[row]:.1f} × the reference's usual reach")
+            texts.append(f"remaining score {found.residual[row]:.1f}")
     return texts
 
 

@@ -127,7 +127,7 @@ def leak_card(view: View, name: str) -> None:
                 label="Target regions with a near-twin in the reference",
                 height=260,
                 captions=("group",),
-                extra=[f"{found.nearest[row]:.4f} from a reference picture" for row in twins],
+                extra=[f"distance {found.nearest[row]:.4f}" for row in twins],
             )
         parts.csv_button(
             "leak",

@@ -43,8 +43,8 @@ def ridges(frame: pd.DataFrame, by: By, names: Sequence[str]) -> pd.DataFrame:
     if not usable.any():
         return pd.DataFrame(columns=columns)
     low, high = float(values[usable].min()), float(values[usable].max())
-    margin = max((high - low) * 0.05, 1e-9)
-    grid = np.linspace(low - margin, high + margin, GRID)
+    margin = max((high - low) * 0.12, 1e-9)
+    grid = np.linspace(max(0.0, low - margin) if low >= 0.0 else low - margin, high + margin, GRID)
     parts = []
     for kind, mask in (("reference", is_reference(frame)), ("target", is_target(frame))):
         for name in names:
@@ -57,7 +57,6 @@ def ridges(frame: pd.DataFrame, by: By, names: Sequence[str]) -> pd.DataFrame:
             if len(scores):
                 parts[-1]["images"] = len(scores)
     table = pd.concat(parts, ignore_index=True)[columns]
-    # Of each set the highest ridge is 1: a dive filmed for long must not flatten all others.
     table["density"] /= max(float(table["density"].max()), 1e-12)
     return table
 
@@ -96,8 +95,9 @@ def figure(table: pd.DataFrame, names: Sequence[str], lines: Sequence[Line], the
                     hovertemplate=hover,
                 )
                 continue
-            # Each ridge has a height of its own, half way between equal heights and equal areas.
-            height = _TALL * float(tallest[(name, kind)]) ** 0.5 / max(float(tallest[(name, kind)]), 1e-12)
+            # Between equal heights and equal areas: one narrow ridge must not flatten all others.
+            tall = float(tallest[(name, kind)])
+            height = _TALL * tall**0.3 / max(tall, 1e-12)
             drawn.add_scatter(
                 x=np.concatenate([part["score"], part["score"].iloc[::-1]]),
                 y=np.concatenate([base + height * part["density"], np.full(len(part), float(base))]),

@@ -67,7 +67,9 @@ def agreement(
         )
         ranks[:, column] = below / (2.0 * len(ordered))
     asked = scores if judged is None or not np.any(judged) else scores[np.asarray(judged, bool)]
-    return Agreement(ranks, np.ptp(ranks, axis=1), np.asarray(flagged, bool).sum(axis=1), _spearman(asked))
+    return Agreement(
+        ranks, np.ptp(ranks, axis=1), np.asarray(flagged, bool).sum(axis=1), _spearman(np.asarray(asked, np.float64))
+    )
 
 
 def _spearman(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -114,7 +114,7 @@ class Basis:
 
 def _key(rows: NDArray[np.float32]) -> bytes:
     state = hashlib.blake2b(f"{rows.shape} {torch.get_num_threads()}".encode(), digest_size=16)
-    state.update(rows)
+    state.update(rows.data)
     return state.digest()
 
 

@@ -190,8 +190,8 @@ def _together(verdict: NDArray[np.int64], deviations: Floats, names: Sequence[st
         most = int(np.abs(shift).argmax())
         way = "above" if shift[most] > 0 else "below"
         text += (
-            f" What changed most is {names[most].replace('_', ' ')}: on average {abs(shift[most]):.1f} standard "
-            f"deviations {way} the reference."
+            f" What changed most is {names[most].replace('_', ' against ')}: on average {abs(shift[most]):.1f} "
+            f"standard deviations {way} the reference."
         )
     for kind, number in ((CAMERA_OR_WATER, changed), (CONTENT, content)):
         if number >= _MOST * total:

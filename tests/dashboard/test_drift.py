@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.drift.timeline import QUESTIONS
+from core.drift.marginals import Feature
+from core.drift.permuting import Verdict
+from core.drift.timeline import QUESTIONS, Shift
 from dashboard import drift_figures, drift_words, drifting
 from dashboard.theme import theme_for
 from dashboard.views import drift as drift_page
@@ -67,8 +69,18 @@ def test_an_alarm_is_ringed_and_names_are_no_markup(found):
     assert np.abs(sheet.z).max() <= 3.0
 
 
+def test_concepts_keep_their_names():
+    features = pd.DataFrame(
+        {"name": ["animal_eel"], "statistic": 1.0, "p_value": 0.01, "batch": 0.5, "reference": 0.1, "change": 0.4}
+    )
+    assert drift_figures.changes(features, THEME, shares=True).data[0].y[0] == "animal_eel"
+    one = Shift(0, False, 2, 1, 9, {"labels": Verdict(1.0, 0.01, 0.01)}, {"labels": (Feature(*features.iloc[0]),)})
+    assert "Most changed: animal_eel above the reference." in drift_words.of_batch(one)
+
+
 def test_a_batch_is_told_in_words(found):
     texts = drift_words.of_batch(found.judged("content")[0])
+    assert drift_words.statistic("red_green") == "red against green"
     assert "share nothing with it" in texts[0]
     assert "p = " in " ".join(texts)
 

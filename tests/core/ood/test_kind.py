@@ -47,7 +47,7 @@ def test_the_flagged_set_as_a_whole_is_told_with_what_changed():
     told = int((changed.verdict == CAMERA_OR_WATER).sum())
     assert told >= 22
     assert f"Of 24 flagged regions, {told} look like a camera or water change" in changed.sentence
-    assert "What changed most is blue green" in changed.sentence
+    assert "What changed most is blue against green" in changed.sentence
     assert "above the reference" in changed.sentence
     assert kinds_of_strange(scores, new, statistics, NAMES, reference, groups).set_verdict == CONTENT
     assert kinds_of_strange(scores, new | camera, statistics, NAMES, reference, groups).set_verdict == UNTOLD
