@@ -6,6 +6,7 @@ middle, the length of the features) and of plain Grad-CAM. Intervals are bootstr
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STAGE = "why-check"
-VERSION = 1
+VERSION = 2
 MEASURES = {
     "pointing": "share of images whose highest place lies on an object",
     "energy": "share of the map's positive part that lies on objects",
@@ -61,6 +62,11 @@ MEASURES = {
     "insertion": "mean score while the highest places are put back first (higher is better), as a share of the score",
     "boxes": "share of annotated boxes met by a box from the map with IoU >= 0.3",
 }
+LOWER_IS_BETTER = ("completeness", "deletion")
+COLUMNS = (
+    *("measure", "method", "concept", "mean", "low", "high", "images", "groups"),
+    *("lead", "lead_low", "lead_high", "over"),
+)
 BASELINES = ("random", "centre blob", "activation norm", "plain Grad-CAM")
 _WAYS: tuple[tuple[str, MapSettings], ...] = (
     ("centred", MapSettings("ood-centred")),
@@ -78,8 +84,8 @@ class Check:
     """The table, and what it was measured on.
 
     Attributes:
-        table: One row a measure and method: ``measure, method, concept, mean, low, high, images, groups``. ``concept``
-            is empty but for boxes.
+        table: One row a measure and method, `COLUMNS`. ``concept`` is empty but for boxes; ``lead`` is how much better
+            a method is than the best baseline of its measure, region by region, in the direction that is better.
         sentence: Which annotations counted.
         skipped: Methods that this network cannot have, with the reason.
     """
@@ -265,7 +271,7 @@ class _Judged:
         return score
 
     def table(self) -> pd.DataFrame:
-        """Means with intervals."""
+        """Means with intervals, and each method's lead over the best baseline of its measure."""
         import pandas as pd
 
         lines: list[dict[str, Any]] = []
@@ -274,10 +280,24 @@ class _Judged:
             values = self.values[measure, method, concept]
             numbers, groups = np.array([v for v, _ in values]), np.array([g for _, g in values])
             mean, low, high = group_interval(numbers, groups)
-            names = ("measure", "method", "concept", "mean", "low", "high", "images", "groups")
-            facts = (measure, method, concept, mean, low, high, len(values), len(np.unique(groups)))
-            lines.append(dict(zip(names, facts, strict=True)))
-        return pd.DataFrame(lines)
+            rival = self._rival(measure, concept)
+            lead = (math.nan,) * 3
+            if rival and len(self.values[measure, rival, concept]) == len(values):
+                ahead = numbers - np.array([v for v, _ in self.values[measure, rival, concept]])
+                lead = group_interval(-ahead if measure in LOWER_IS_BETTER else ahead, groups)
+            facts = (measure, method, concept, mean, low, high, len(values), len(np.unique(groups)), *lead, rival)
+            lines.append(dict(zip(COLUMNS, facts, strict=True)))
+        return pd.DataFrame(lines, columns=list(COLUMNS))
+
+    def _rival(self, measure: str, concept: str) -> str:
+        """The baseline with the best mean; empty where none was measured."""
+        sign = -1 if measure in LOWER_IS_BETTER else 1
+        measured = [name for name in BASELINES if (measure, name, concept) in self.values]
+        return max(
+            measured,
+            key=lambda name: sign * float(np.nanmean([v for v, _ in self.values[measure, name, concept]])),
+            default="",
+        )
 
 
 class _Rescorer:

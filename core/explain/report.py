@@ -10,31 +10,32 @@ import numpy as np
 
 from core.artefacts import write_atomically
 from core.errors import WorkspaceError
-from core.explain.check import BASELINES, MEASURES, Check
-
-LOWER_IS_BETTER = ("completeness", "deletion")
+from core.explain.check import BASELINES, LOWER_IS_BETTER, MEASURES, Check
 
 
 def losses(check: Check) -> list[str]:
-    """One sentence for each measure in which our best map does not beat the best baseline."""
+    """One sentence for each measure in which our best map does not, or not surely, beat the best baseline."""
     found = []
     for measure in MEASURES:
-        sign = -1 if measure in LOWER_IS_BETTER else 1
-        rows = [row for row in _rows(check, measure) if not math.isnan(row["mean"])]
-        theirs = [row for row in rows if row["method"] in BASELINES]
-        ours = [row for row in rows if row["method"] not in BASELINES]
-        if not theirs or not ours:
+        best = best_of(check, measure)
+        if best is None or math.isnan(best["lead"]):
             continue
-        best, rival = (max(some, key=lambda row: sign * row["mean"]) for some in (ours, theirs))
-        if sign * (best["mean"] - rival["mean"]) <= 0:
-            found.append(
-                f"{measure}: the best of our maps ({best['method']}, {best['mean']:.3f}) does not beat "
-                f"{rival['method']} ({rival['mean']:.3f})"
-            )
+        lead, low, high = (best[name] for name in ("lead", "lead_low", "lead_high"))
+        ours = f"{measure}: the best of our maps ({best['method']}, {best['mean']:.3f})"
+        if lead <= 0:
+            found.append(f"{ours} does not beat {best['over']} (lead {lead:+.3f} [{low:+.3f} to {high:+.3f}])")
+        elif low <= 0:
+            found.append(f"{ours} does not surely beat {best['over']} (lead {lead:+.3f} [{low:+.3f} to {high:+.3f}])")
     return found
 
 
-def _rows(check: Check, measure: str) -> list[dict[str, Any]]:
+def best_of(check: Check, measure: str) -> dict[str, Any] | None:
+    """The line of our best map by a measure; ``None`` where there is none."""
+    rows = [row for row in rows_of(check, measure) if row["method"] not in BASELINES and not math.isnan(row["mean"])]
+    return rows[0] if rows else None
+
+
+def rows_of(check: Check, measure: str) -> list[dict[str, Any]]:
     """The table's lines of one measure, over all concepts, best first; those without a value last."""
     sign = 1 if measure in LOWER_IS_BETTER else -1
     lines: list[dict[str, Any]] = check.table.to_dict("records")  # type: ignore[assignment]
@@ -46,14 +47,19 @@ def check_text(check: Check) -> str:
     """For people: one block a measure, best first."""
     lines = [f"judged by {check.sentence}"]
     for measure, meaning in MEASURES.items():
-        rows = _rows(check, measure)
+        rows = rows_of(check, measure)
         if rows:
             lines.append(f"\n{measure}: {meaning}")
         number = "{:.2e}" if measure == "completeness" else "{:.3f}"
         for row in rows:
             mean, low, high = (number.format(row[name]) for name in ("mean", "low", "high"))
             name = f"{row['method']} (baseline)" if row["method"] in BASELINES else row["method"]
-            lines.append(f"  {name:28} {mean} [{low} to {high}], {row['images']} values, {row['groups']} groups")
+            told = f"  {name:28} {mean} [{low} to {high}], {row['images']} values, {row['groups']} groups"
+            if row["method"] not in BASELINES and not math.isnan(row["lead"]):
+                told += (
+                    f"; lead {row['lead']:+.3f} [{row['lead_low']:+.3f} to {row['lead_high']:+.3f}] over {row['over']}"
+                )
+            lines.append(told)
     lines += [f"\n{sentence}" for sentence in losses(check)]
     lines += [f"left out: {reason}" for reason in check.skipped]
     return "\n".join(lines)

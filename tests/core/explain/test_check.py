@@ -17,7 +17,7 @@ from core.explain.check import BASELINES, MEASURES, Check, check_maps, kept_chec
 from core.explain.export import explain_into, store_boxes
 from core.explain.maps import MapSettings
 from core.explain.report import check_json, check_text, losses
-from core.explain.truth import known_places, rasterised
+from core.explain.truth import known_places, rasterised, rendered_truth
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,12 @@ def test_the_check_stands_beside_its_baselines(annotated, workspace):
     assert ((signs >= 0) & (signs <= 1)).all()
     assert set(table.loc[table["measure"] == "boxes", "concept"]) == {"", "sponge"}
     assert (table["low"] <= table["mean"] + 1e-9).all()
+    pointing = table[(table["measure"] == "pointing")].set_index("method")
+    rival = pointing["over"].iloc[0]
+    assert pointing.loc[list(BASELINES), "mean"].max() == pointing.loc[rival, "mean"]
+    np.testing.assert_allclose(pointing["lead"], pointing["mean"] - pointing.loc[rival, "mean"], atol=1e-9)
+    lower = table[(table["measure"] == "deletion")].set_index("method")
+    np.testing.assert_allclose(lower["lead"], lower.loc[lower["over"].iloc[0], "mean"] - lower["mean"], atol=1e-9)
     assert kept_check(annotated, workspace, 6).table.equals(table)
     assert kept_check(annotated, workspace, 5) is None
     with pytest.raises(SettingsError, match="at least 2"):
@@ -74,6 +80,37 @@ def test_places_are_those_of_what_the_reference_lacks(annotated, workspace, monk
     assert found[0].objects == (("sponge", (20.0, 10.0, 40.0, 20.0)),)
 
 
+def test_places_come_from_a_coco_file(run, workspace, tmp_path, monkeypatch):
+    table = run.table
+    row = int(np.flatnonzero(table["set"].isin(["target", "both"]))[0])
+    line = table.iloc[row]
+    width, height = int(line["width"]), int(line["height"])
+    coco = {
+        "images": [{"id": 7, "file_name": str(line["path"]), "width": width, "height": height}],
+        "categories": [{"id": 1, "name": "unheard-of"}],
+        "annotations": [{"id": 1, "image_id": 7, "category_id": 1, "bbox": [0, 0, width // 2, height]}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(coco))
+    monkeypatch.setattr("core.explain.truth._catalogued", lambda workspace, images: {})
+    with pytest.raises(SettingsError, match="--truth"):
+        known_places(run, workspace, 4)
+    (found,), sentence = known_places(run, workspace, 4, tmp_path / "truth.json")
+    assert "1 concepts that no reference region shows" in sentence
+    assert found.row == row
+    assert found.mask[:, : found.mask.shape[1] // 2 - 1].all()
+    assert not found.mask[:, found.mask.shape[1] // 2 + 1 :].any()
+    # A rendered demonstration lies beside its truth.
+    assert rendered_truth(run, workspace) is None
+    images = workspace.image(int(line["image_id"])).path.parents[str(line["path"]).count("/")]
+    beside = images.parent / "truth.coco.json"
+    beside.write_text(json.dumps(coco))
+    try:
+        assert rendered_truth(run, workspace) == beside
+        assert known_places(run, workspace, 4)[0][0].row == row
+    finally:
+        beside.unlink()
+
+
 def test_geometries_become_masks():
     box = {"type": "box", "x": 2, "y": 4, "w": 4, "h": 2}
     expected = np.zeros((5, 10), bool)
@@ -89,10 +126,14 @@ def test_geometries_become_masks():
 
 def lines(**values):
     facts = {"concept": "", "images": 3, "groups": 2}
-    rows = [
-        {"measure": measure, "method": method, "mean": mean, "low": mean, "high": mean, **facts}
-        for (measure, method), mean in values["rows"].items()
-    ]
+    rows = []
+    for (measure, method), mean in values["rows"].items():
+        rivals = {name: value for (of, name), value in values["rows"].items() if of == measure and name in BASELINES}
+        sign = -1 if measure == "deletion" else 1
+        over = max(rivals, key=lambda name: sign * rivals[name])
+        lead = sign * (mean - rivals[over])
+        near = {"lead": lead, "lead_low": lead - 0.05, "lead_high": lead + 0.05, "over": over}
+        rows.append({"measure": measure, "method": method, "mean": mean, "low": mean, "high": mean, **facts, **near})
     return Check(pd.DataFrame(rows), "places", ["features: not for this network"])
 
 
@@ -103,6 +144,8 @@ def test_the_report_says_where_the_maps_lose():
             ("pointing", "centre blob"): 0.3,
             ("energy", "centred"): 0.2,
             ("energy", "random"): 0.1,
+            ("ranking", "centred"): 0.62,
+            ("ranking", "random"): 0.6,
             ("deletion", "novel"): 0.5,
             ("deletion", "random"): 0.4,
             ("sign", "centred"): float("nan"),
@@ -110,14 +153,15 @@ def test_the_report_says_where_the_maps_lose():
         }
     )
     found = losses(check)
-    assert len(found) == 2
-    assert "centred, 0.200) does not beat centre blob (0.300)" in found[0]
-    assert found[1].startswith("deletion")
+    assert len(found) == 3
+    assert "centred, 0.200) does not beat centre blob (lead -0.100 [-0.150 to -0.050])" in found[0]
+    assert "does not surely beat random" in found[1]
+    assert found[2].startswith("deletion")
     text = check_text(check)
     assert text.index("centre blob (baseline)") < text.index("centred  ")
     assert "left out: features" in text
     data = json.loads(json.dumps(check_json(check), allow_nan=False))
-    assert data["rows"][6]["mean"] is None
+    assert data["rows"][8]["mean"] is None
     assert data["losses"] == found
 
 
