@@ -78,7 +78,8 @@ def paragraph(text: str) -> None:
 def tiles(facts: Sequence[tuple[str, str, str]]) -> None:
     """Large numbers in a row: ``(number, what it counts, remark)``."""
     cells = "".join(
-        f'<div class="bs-tile"><dd>{escape(number)}</dd><dt>{escape(name)}</dt><small>{escape(remark)}</small></div>'
+        f'<div class="bs-tile"><dt>{escape(name)}</dt><dd>{escape(number)}</dd>'
+        f'<dd class="remark">{escape(remark)}</dd></div>'
         for number, name, remark in facts
     )
     st.html(f'<dl class="bs-tiles">{cells}</dl>')
@@ -117,7 +118,7 @@ def card(key: str, title: str, remark: str = "") -> Iterator[None]:
     """A framed part of a page."""
     with st.container(border=True, key=f"card_{key}"):
         st.html(
-            f'<h3 class="bs-card">{escape(title)}</h3>' + (f'<p class="bs-note">{escape(remark)}</p>' if remark else "")
+            f'<h2 class="bs-card">{escape(title)}</h2>' + (f'<p class="bs-note">{escape(remark)}</p>' if remark else "")
         )
         yield
 

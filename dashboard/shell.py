@@ -17,7 +17,7 @@ from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
 from dashboard.theme import MODES, Theme, stylesheet
-from dashboard.views import browse, drift, duplicates, outliers, overview, review, tour
+from dashboard.views import browse, clusters, drift, duplicates, outliers, overview, review, tour
 from dashboard.views import help as help_page
 from dashboard.views import map as map_page
 
@@ -35,6 +35,7 @@ PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
         ("Overview", "overview", ":material/lens_blur:", overview.page),
         ("Browse", "browse", ":material/grid_view:", browse.page),
         ("Map", "map", ":material/bubble_chart:", map_page.page),
+        ("Clusters", "clusters", ":material/hub:", clusters.page),
         ("Near-duplicates", "duplicates", ":material/filter_none:", duplicates.page),
     ],
     "Judge": [
@@ -73,7 +74,9 @@ def draw() -> None:
         ]
         for section, pages in PAGES.items()
     }
-    going.remember({entry.url_path: entry for entries in sections.values() for entry in entries})
+    addresses = [path for pages in PAGES.values() for _, path, _, _ in pages]
+    entries = [entry for section in sections.values() for entry in section]
+    going.remember(dict(zip(addresses, entries, strict=True)))
     page = st.navigation(sections)
     st.set_page_config(page_title=f"{page.title} · Benthoscope")
     page.run()
