@@ -54,11 +54,11 @@ def of_batch(shift: Shift) -> tuple[str, ...]:
         (changed if verdict.p_value <= 0.05 else same).append(said)
     second = f"More than chance explains, looked at alone: {_listed(changed)}." if changed else ""
     third = f"Within what reference groups do among themselves: {_listed(same)}." if same else ""
-    most = [
-        f"{statistic(part[0].name) if question == 'pictures' else part[0].name} {'above' if part[0].change > 0 else 'below'} the reference"
-        for question, part in shift.features.items()
-        if question in ("pictures", "labels") and part and part[0].p_value <= 0.05
-    ]
+    most = []
+    for question, part in shift.features.items():
+        if question in ("pictures", "labels") and part and part[0].p_value <= 0.05:
+            name = statistic(part[0].name) if question == "pictures" else part[0].name
+            most.append(f"{name} {'above' if part[0].change > 0 else 'below'} the reference")
     return tuple(text for text in (first, second, third, f"Most changed: {_listed(most)}." if most else "") if text)
 
 

@@ -132,6 +132,26 @@ def test_points_say_what_they_are_and_open_only_their_own():
         assert depth_scatter.opened(event, rows, "k") is None
 
 
+@pytest.mark.parametrize("page", ["outliers", "drift"])
+def test_pages_do_without_depths_times_groups_and_labels(view, monkeypatch, page):
+    bare = view.run.table.assign(depth_m=np.nan, taken_at=pd.NaT, group="", camera="", site="", labelled=False)
+    bare["taken_at"] = pd.to_datetime(bare["taken_at"], utc=True)
+    bare["concepts"] = [[] for _ in range(len(bare))]
+    monkeypatch.setitem(view.run.__dict__, "table", bare)
+    app = opened(page)
+    assert not app.exception
+    assert ("There are no batches to compare" in said(app)) == (page == "drift")
+    assert "Strange at what depth?" not in said(app)
+
+
+@pytest.mark.parametrize("page", ["outliers", "drift"])
+def test_pages_do_without_a_target(view, monkeypatch, page):
+    monkeypatch.setitem(view.run.__dict__, "table", view.run.table.assign(set="reference"))
+    app = opened(page)
+    assert not app.exception
+    assert "bs-empty" not in said(app)
+
+
 # --- kinds and agreement ----------------------------------------------------------------------------------------------
 
 
