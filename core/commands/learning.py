@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +58,15 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             bool, typer.Option("--refit-all", help="After choosing, train again on all images.")
         ] = False,
         short_side: Annotated[int | None, typer.Option(metavar="PIXELS", help="Shorter side of the input.")] = None,
+        init_from: Annotated[
+            str | None, typer.Option(metavar="MODEL", help="Begin from this model, when a whole network is trained.")
+        ] = None,
+        epochs: Annotated[int | None, typer.Option(min=1, help="Most passes over the images, for networks.")] = None,
+        rate: Annotated[
+            float | None,
+            typer.Option(metavar="RATE", help="Learning rate, for networks; else by a sweep."),
+        ] = None,
+        batch: Annotated[int | None, typer.Option(min=1, help="Images in one step, for networks.")] = None,
         seed: Annotated[int, typer.Option(min=0, help="Of the split and of everything drawn.")] = 0,
         device: _Device = "auto",
         workspace: _Workspace = default,
@@ -64,7 +74,9 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         as_json: _Json = False,
     ) -> None:
         """Train a model on labelled images, groups kept apart, with calibrated probabilities and thresholds."""
+        from core.errors import SettingsError
         from core.learn.labels import RareRule
+        from core.learn.models import find_model, load_model
         from core.learn.recipes import HeadWish, preset_settings
         from core.learn.training import train_model
         from core.settings import EmbedSettings
@@ -74,8 +86,6 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             network: dict[str, Any] = {"embedder": embedder, "device": device}
             if weights is not None:
                 network["weights"] = str(weights.expanduser().resolve())
-            if short_side is not None:
-                network["short_side"] = short_side
             changes: dict[str, Any] = {
                 "where": tuple(where or ()),
                 "rare": RareRule(rare, rare_images, rare_groups),  # type: ignore[arg-type]  # it checks itself
@@ -89,8 +99,18 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             }
             if thresholds is not None:
                 changes["thresholds"] = thresholds
-            settings = preset_settings(preset, tuple(datasets), EmbedSettings(**network), **changes)
-            trained = train_model(there, settings, name, workers=workers or None, progress_for=console.progress)
+            settings = preset_settings(
+                preset, tuple(datasets), EmbedSettings(**network), short_side=short_side, **changes
+            )
+            given = {"epochs": epochs, "rate": rate, "batch": batch}
+            wished = {key: value for key, value in given.items() if value is not None}
+            if wished and settings.method == "probe":
+                raise SettingsError("--epochs, --rate and --batch are for presets that train whole networks")
+            settings = settings.with_(network=replace(settings.network, **wished))  # type: ignore[arg-type]
+            start = None if init_from is None else load_model(find_model(init_from, there), device=device)
+            trained = train_model(
+                there, settings, name, start=start, workers=workers or None, progress_for=console.progress
+            )
             console.result(trained.to_json(), trained.sentence)
 
     @app.command()

@@ -25,6 +25,7 @@ from core.embed.load import load_embedder
 from core.embed.prepare import PREPARATION_VERSION
 from core.embed.torchvision_embedders import build_network, normalisation
 from core.errors import ModelError
+from core.learn.pooling import Pooling
 from core.settings import EmbedSettings
 
 DEMO = "demo"
@@ -49,11 +50,16 @@ def part_tensors(body: nn.Module, ending: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def body_facts(embedder: Embedder) -> dict[str, Any]:
-    """What `open_body` needs besides the tensors: plain JSON."""
+def body_facts(embedder: Embedder, pooling: Pooling) -> dict[str, Any]:
+    """What `open_body` needs besides the tensors: plain JSON.
+
+    Args:
+        embedder: The body with its own ending, before `core.learn.pooling.with_pooling`.
+    """
     settings = embedder.settings
     return {
         "embedder": embedder.name,
+        "pooling": pooling,
         "embedder_key": embedder.key if embedder.precision == "fp32" else "",
         "short_side": settings.short_side,
         "max_aspect": settings.max_aspect,
@@ -99,7 +105,7 @@ def open_body(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, device
     if settings.embedder == DEMO and not tensors:
         embedder = load_embedder(settings)
     else:
-        embedder = _assembled(settings, tensors, str(facts["digest"]), str(facts["embedder_key"]))
+        embedder = assembled(settings, tensors, str(facts["digest"]), str(facts["embedder_key"]))
     if tensors_digest(part_tensors(embedder.body, embedder.ending)) != facts["digest"]:
         raise ModelError(
             "the weights are not those that the model was trained with; copy the model's folder again, whole"
@@ -107,7 +113,16 @@ def open_body(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, device
     return embedder
 
 
-def _assembled(settings: EmbedSettings, tensors: Mapping[str, Tensor], of: str, key: str) -> Embedder:
+def assembled(settings: EmbedSettings, tensors: Mapping[str, Tensor], of: str, key: str) -> Embedder:
+    """An embedder from its tensors.
+
+    Args:
+        of: Digest of the tensors.
+        key: The embedder's key in float32 where it has one already, else empty.
+
+    Raises:
+        ModelError: the tensors are those of another network.
+    """
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     anatomy, mean, deviation = empty_anatomy(settings)

@@ -33,6 +33,7 @@ from core.learn.bodies import is_shipped, open_body, part_tensors, tensors_diges
 from core.learn.calibration import Calibration
 from core.learn.heads import HeadSpec, LinearHeads, checked_heads
 from core.learn.labels import LabelTree
+from core.learn.pooling import with_pooling
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
@@ -47,11 +48,13 @@ class Part:
     """One body of a model, and the heads on it.
 
     Attributes:
+        base: The body with its own ending: its embeddings are those of runs with the same network.
         embedder: The body; what it gives are the features that `heads` read.
         heads: One or several (an ensemble) linear layers.
         scorer: The body with the heads behind it: "embeddings" of ``E * C`` logits.
     """
 
+    base: Embedder
     embedder: Embedder
     heads: LinearHeads
     scorer: Embedder
@@ -84,6 +87,11 @@ class Model:
     @property
     def name(self) -> str:
         return str(self.facts["name"])
+
+    @property
+    def crop(self) -> float:
+        """Share of each side of a region that the model looks at, its middle; 1 is all of it."""
+        return float(self.facts["preprocessing"]["crop"])
 
     @property
     def members(self) -> int:
@@ -202,7 +210,8 @@ def _opened(folder: Path, facts: dict[str, Any], tensors: dict[str, Tensor], dev
         prefix = f"{place}."
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         layers = LinearHeads(own.pop("head.weight"), own.pop("head.bias"))
-        embedder = open_body(of_body, own, device=device)
+        base = open_body(of_body, own, device=device)
+        embedder = with_pooling(base, of_body["pooling"])
         if layers.shape[1] != len(tree) or layers.weight.shape[2] != embedder.dimension:
             raise ModelError(
                 f"the heads in {folder.name} read {layers.weight.shape[2]} features for {layers.shape[1]} concepts, "
@@ -211,7 +220,7 @@ def _opened(folder: Path, facts: dict[str, Any], tensors: dict[str, Tensor], dev
         layers.to(embedder.device)
         key = digest("logits", embedder.key, tensors_digest(layers.state_dict()))
         scorer = with_ending(embedder, layers, dimension=layers.shape[0] * layers.shape[1], key=key)
-        parts.append(Part(embedder, layers, scorer))
+        parts.append(Part(base, embedder, layers, scorer))
     if not parts:
         raise ModelError(f"{folder.name} has no body; train the model again")
     calibration = Calibration.from_json(facts["calibration"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from core.errors import SettingsError
+from core.learn.augmenting import Augmentation
 from core.learn.calibration import CalibrationMethod
 from core.learn.labels import RareRule
+from core.learn.losses import LossKind
+from core.learn.pooling import Pooling
 from core.learn.thresholds import ThresholdRule
 from core.settings import EmbedSettings, RegionSettings
 
@@ -44,15 +47,63 @@ class ProbeSettings:
     """A linear probe on a frozen body.
 
     Attributes:
+        pooling: What the body's last map is summed up to, see `core.learn.pooling`.
         decay: L2 penalty on weights of scaled features.
         balance_groups: Every group weighs the square root of its number of frames instead of that number.
     """
 
+    pooling: Pooling = "mean"
     decay: float = 1e-2
     balance_groups: bool = False
 
     def __post_init__(self) -> None:
+        _require(self.pooling in ("mean", "deviation"), f"pooling is mean or deviation, got {self.pooling!r}")
         _require(self.decay > 0, f"decay must be positive, got {self.decay}")
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Training of all layers.
+
+    Attributes:
+        loss: ``bce`` or ``asymmetric``, of heads that name any number of concepts.
+        augmentation: See `core.learn.augmenting`.
+        prepare_side: Shorter side in pixels of the pictures that augmentation starts from; the input's by default.
+        batch: Pictures in one step.
+        head_epochs, epochs: Passes in which only the head learns, and in which everything does.
+        rate: Largest rate of the head; found by a sweep if ``None``.
+        body_share, spread: The body's last third learns at ``1 / body_share`` of that rate, its first at another
+            ``1 / spread`` of this.
+        decay: Weight decay.
+        patience: Passes without a lower validation loss after which training ends.
+        oversample: Images of rarer concepts are drawn again until there are this many; 0 is off.
+        class_weights: Weigh classes by inverse frequency.
+    """
+
+    loss: LossKind = "bce"
+    augmentation: Augmentation = "light"
+    prepare_side: int | None = None
+    batch: int = 32
+    head_epochs: int = 1
+    epochs: int = 8
+    rate: float | None = None
+    body_share: float = 10.0
+    spread: float = 10.0
+    decay: float = 1e-2
+    patience: int = 3
+    oversample: int = 0
+    class_weights: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.loss in ("bce", "asymmetric"), f"a loss is bce or asymmetric, got {self.loss!r}")
+        known = get_args(Augmentation)
+        _require(self.augmentation in known, f"an augmentation is one of {', '.join(known)}, got {self.augmentation!r}")
+        _require(1 <= self.batch <= 4096, f"batch must be in [1, 4096], got {self.batch}")
+        _require(self.head_epochs >= 0 and self.epochs >= 0, "epochs must not be negative")
+        _require(self.head_epochs + self.epochs >= 1, "training needs at least one epoch")
+        _require(self.rate is None or 0 < self.rate <= 1, f"a rate is in (0, 1], got {self.rate}")
+        _require(self.body_share > 0 and self.spread >= 1, "body_share must be positive and spread at least 1")
+        _require(self.patience >= 1, f"patience must be at least 1, got {self.patience}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +116,7 @@ class TrainSettings:
         preset: Name it came from, for people.
         method: ``probe`` (the body stays as it is) or ``network`` (all layers learn).
         heads: Heads asked for; one `multi` head of all concepts when empty.
+        crop: Share of each side of a region that is looked at, its middle; 1 is all of it.
         validation, held_out: Shares of the images, by group, for choosing (thresholds, calibration, when to stop) and
             for judging; the rest is for training.
         calibration: ``auto`` takes what helps most on groups that it was not fitted on.
@@ -81,6 +133,8 @@ class TrainSettings:
     rare: RareRule = field(default_factory=RareRule)
     heads: tuple[HeadWish, ...] = ()
     probe: ProbeSettings = field(default_factory=ProbeSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    crop: float = 1.0
     validation: float = 0.2
     held_out: float = 0.2
     calibration: CalibrationMethod | Literal["auto"] = "auto"
@@ -93,6 +147,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         _require(len(self.datasets) > 0, "training needs at least one dataset")
         _require(self.method in ("probe", "network"), f"a method is probe or network, got {self.method!r}")
+        _require(0.1 <= self.crop <= 1.0, f"crop must be in [0.1, 1], got {self.crop}")
         _require(0.05 <= self.validation <= 0.5, f"validation must be in [0.05, 0.5], got {self.validation}")
         _require(0.0 <= self.held_out <= 0.5, f"held_out must be in [0, 0.5], got {self.held_out}")
         _require(self.validation + self.held_out <= 0.8, "at least a fifth of the images must be left for training")
@@ -108,20 +163,54 @@ class TrainSettings:
         return replace(self, **changes)
 
 
+RECOMMENDED_SIDE = 352
 PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "recommended": {
+        "method": "probe",
+        "probe": ProbeSettings(pooling="deviation", decay=0.1, balance_groups=True),
+    },
     "probe": {"method": "probe"},
-    "recommended": {"method": "probe"},
+    "fathomnet-2023": {
+        "method": "network",
+        "network": NetworkSettings(
+            augmentation="fathomnet-2023", prepare_side=460, batch=64, head_epochs=1, epochs=10, oversample=20
+        ),
+        "thresholds": "study",
+        "fallback": True,
+    },
+    "seafloor-2021": {
+        "method": "network",
+        "network": NetworkSettings(
+            augmentation="seafloor-2021", batch=16, head_epochs=5, epochs=15, patience=3, class_weights=True
+        ),
+        "crop": 2 / 3,
+    },
 }
-"""What each preset changes of `TrainSettings`."""
+"""What each preset changes of `TrainSettings`.
+
+``recommended`` is found by measurement (``benchmarks/learn.py``): whole frames at 352 pixels, the body frozen, a probe
+on how much each channel varies over the picture, long dives held back. ``fathomnet-2023`` and ``seafloor-2021`` are the
+studies' own settings, with two differences: pictures are never cut to squares at prediction, and rare images are drawn
+again after the split instead of before it, which put copies of one picture on both sides. ResNet34 was the first
+study's network: ``--embedder resnet34``.
+"""
+PRESET_SIDES: Mapping[str, int] = {"recommended": RECOMMENDED_SIDE, "fathomnet-2023": 224, "seafloor-2021": 512}
+"""Shorter side of the input in pixels, where a preset has one of its own; whoever names another is obeyed."""
 
 
 def preset_settings(
-    name: str, datasets: tuple[str, ...], embed: EmbedSettings | None = None, **changes: Any
+    name: str,
+    datasets: tuple[str, ...],
+    embed: EmbedSettings | None = None,
+    *,
+    short_side: int | None = None,
+    **changes: Any,
 ) -> TrainSettings:
     """The settings of a preset.
 
     Args:
-        embed: The body; what the preset says of its input holds where this leaves the usual.
+        embed: The body; the size of its input is the preset's.
+        short_side: Shorter side of the input in pixels instead of the preset's.
         changes: Fields of `TrainSettings`.
 
     Raises:
@@ -135,5 +224,7 @@ def preset_settings(
         raise SettingsError(
             f"there is no preset {name!r}; {f'did you mean {near[0]}?' if near else f'choose from {known}'}"
         )
-    body = {"embed": embed or EmbedSettings()}
-    return TrainSettings(datasets=datasets, preset=name, **{**PRESETS[name], **body, **changes})
+    body = embed or EmbedSettings()
+    side = short_side or PRESET_SIDES.get(name, body.short_side)
+    values = {**PRESETS[name], "embed": replace(body, short_side=side), **changes}
+    return TrainSettings(datasets=datasets, preset=name, **values)

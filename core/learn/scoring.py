@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from core.embed.loop import EmbeddedBatch, RegionJob, embed_regions
 from core.embed.store import EmbeddingStore
+from core.learn.cropping import cropped
 from core.learn.models import Model, Part
 from core.progress import Progress, silent
 
@@ -56,6 +57,7 @@ def score_regions(
     Raises:
         EmbeddingError: a logit is not finite.
     """
+    jobs = cropped(jobs, model.crop)
     count = len(model.tree)
     members: list[NDArray[np.float32]] = []
     reasons: dict[int, str] = {}

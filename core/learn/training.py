@@ -9,28 +9,27 @@ The contract:
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from core.embed.embedder import Embedder
-from core.embed.load import load_embedder
 from core.errors import SettingsError, WorkspaceError
 from core.learn.bodies import body_facts
 from core.learn.card import model_card
 from core.learn.choosing import Chosen, choose
-from core.learn.features import stored_features
+from core.learn.cropping import cropped
 from core.learn.gathering import Examples, gather
-from core.learn.heads import HeadSpec, LinearHeads, one_head
+from core.learn.heads import HeadSpec, one_head
 from core.learn.labels import LabelTree
-from core.learn.models import model_folder, save_model
-from core.learn.probing import check_answers, fit_probe
+from core.learn.learners import Fit, FrozenLearner, Learner
+from core.learn.models import Model, model_folder, save_model
+from core.learn.probing import check_answers
 from core.learn.recipes import HeadWish, TrainSettings
 from core.learn.splits import split_groups
 from core.progress import Progress
@@ -85,9 +84,19 @@ class Trained:
 
 
 def train_model(
-    workspace: Workspace, settings: TrainSettings, name: str, *, workers: int | None, progress_for: ProgressFor
+    workspace: Workspace,
+    settings: TrainSettings,
+    name: str,
+    *,
+    start: Model | None = None,
+    workers: int | None = None,
+    progress_for: ProgressFor,
 ) -> Trained:
     """Train a model on labelled images of the workspace and store it in ``models/NAME``.
+
+    Args:
+        start: A model to begin from, for training of whole networks.
+        workers: Threads that read images.
 
     Raises:
         WorkspaceError: nothing is labelled, or no image can be opened.
@@ -99,28 +108,60 @@ def train_model(
     check_answers(examples.targets, examples.known)
     heads = wished_heads(settings.heads, examples.tree)
     sides = split_sides(examples, settings)
-    embedder = load_embedder(settings.embed)
-    features, rows, reasons = stored_features(
-        workspace.root / "embeddings",
-        embedder,
-        examples.jobs,
-        workers=workers,
-        progress=progress_for("features", "regions"),
-    )
+    known = head_known(examples.targets, examples.known, heads, examples.tree)
+    examples = replace(examples, jobs=cropped(examples.jobs, settings.crop))
+    work = folder.with_name(f".{folder.name}.training")
+    learner = _learner(workspace, settings, examples, heads, known, workers, work, start)
+    rows, reasons = learner.usable(progress_for("features", "regions"))
     if len(rows) == 0:
         raise WorkspaceError(f"no image can be opened: {next(iter(reasons.values()))}")
-    examples, sides = examples.only(rows), sides[rows]
-    training, validation = sides == 0, sides == 1
-    fitted = _fit(settings, examples, features, training, heads, progress_for("training", "steps"))
-    chosen = _choose(settings, examples, features, validation, fitted, heads)
+    opened = np.zeros(len(examples), bool)
+    opened[rows] = True
+    training, validation = opened & (sides == 0), opened & (sides == 1)
+    if not validation.any():
+        raise SettingsError("no image is left to choose thresholds by; name smaller groups, or import more")
+    fit = learner.fit(training, validation, progress_for("training", "steps"), label="training")
+    watched = np.flatnonzero(validation)
+    chosen = choose(
+        learner.logits(fit, watched),
+        examples.targets[watched],
+        known[watched],
+        examples.groups[watched],
+        heads,
+        examples.tree,
+        calibration=settings.calibration,
+        rule=settings.thresholds,
+        precision=settings.precision,
+        seed=settings.seed,
+    )
     if settings.refit_all:
-        fitted = _fit(settings, examples, features, np.ones(len(rows), bool), heads, progress_for("refit", "steps"))
+        fit = learner.fit(opened, validation, progress_for("refit", "steps"), label="refit")
     notes = [*examples.notes]
     if reasons:
         notes.append(f"{len(reasons):,} images could not be opened: {next(iter(reasons.values()))}")
-    facts = _facts(name, settings, examples, sides, heads, chosen, [embedder])
-    save_model(folder, facts, [(embedder, fitted)], model_card(facts))
+    facts = _facts(name, settings, examples, np.where(opened, sides, -1), heads, chosen, fit)
+    save_model(folder, facts, [(fit.body, fit.heads)], model_card(facts))
+    shutil.rmtree(work, ignore_errors=True)
     return Trained(folder, facts, tuple(notes))
+
+
+def _learner(
+    workspace: Workspace,
+    settings: TrainSettings,
+    examples: Examples,
+    heads: Sequence[HeadSpec],
+    known: NDArray[np.bool_],
+    workers: int | None,
+    work: Path,
+    start: Model | None,
+) -> Learner:
+    if settings.method == "probe":
+        if start is not None:
+            raise SettingsError("a probe is fitted at once and begins nowhere; --init-from is for training networks")
+        return FrozenLearner(workspace.root / "embeddings", settings, examples, heads, known, workers)
+    from core.learn.networks import NetworkLearner
+
+    return NetworkLearner(work, settings, examples, heads, known, workers, start)
 
 
 def split_sides(examples: Examples, settings: TrainSettings) -> NDArray[np.int64]:
@@ -173,28 +214,6 @@ def _upwards(tree: LabelTree, place: int) -> list[int]:
     return found
 
 
-def _fit(
-    settings: TrainSettings,
-    examples: Examples,
-    features: NDArray[np.float32],
-    use: NDArray[np.bool_],
-    heads: Sequence[HeadSpec],
-    progress: Progress,
-) -> LinearHeads:
-    weights = group_balance(examples.groups[use]) if settings.probe.balance_groups else None
-    known = head_known(examples.targets, examples.known, heads, examples.tree)
-    return fit_probe(
-        features[use],
-        examples.targets[use],
-        known[use],
-        heads,
-        examples.tree,
-        weights=weights,
-        decay=settings.probe.decay,
-        progress=progress,
-    )
-
-
 def head_known(
     targets: NDArray[np.bool_], known: NDArray[np.bool_], heads: Sequence[HeadSpec], tree: LabelTree
 ) -> NDArray[np.bool_]:
@@ -207,39 +226,6 @@ def head_known(
     return result
 
 
-def group_balance(groups: NDArray[np.integer]) -> NDArray[np.float64]:
-    """``[N]`` weights under which a group counts as the square root of its size: long dives still weigh more."""
-    _, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    weights: NDArray[np.float64] = 1.0 / np.sqrt(counts[member])
-    return weights
-
-
-def _choose(
-    settings: TrainSettings,
-    examples: Examples,
-    features: NDArray[np.float32],
-    use: NDArray[np.bool_],
-    fitted: LinearHeads,
-    heads: Sequence[HeadSpec],
-) -> Chosen:
-    members, count = fitted.shape
-    with torch.inference_mode():
-        logits = fitted(torch.from_numpy(features[use])).numpy().reshape(-1, members, count).mean(1)
-    known = head_known(examples.targets, examples.known, heads, examples.tree)
-    return choose(
-        logits,
-        examples.targets[use],
-        known[use],
-        examples.groups[use],
-        heads,
-        examples.tree,
-        calibration=settings.calibration,
-        rule=settings.thresholds,
-        precision=settings.precision,
-        seed=settings.seed,
-    )
-
-
 def _facts(
     name: str,
     settings: TrainSettings,
@@ -247,7 +233,7 @@ def _facts(
     sides: NDArray[np.int64],
     heads: Sequence[HeadSpec],
     chosen: Chosen,
-    bodies: Sequence[Embedder],
+    fit: Fit,
 ) -> dict[str, Any]:
     tree, values = examples.tree, chosen.thresholds.values
     groups = {
@@ -260,7 +246,8 @@ def _facts(
         "name": name,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": settings.to_json(),
-        "architecture": {"method": settings.method, "bodies": [body_facts(body) for body in bodies]},
+        "architecture": {"method": settings.method, "bodies": [body_facts(fit.body, fit.pooling)]},
+        "preprocessing": {"crop": settings.crop, "regions": str(settings.regions)},
         "label_tree": tree.to_json(),
         "heads": [head.to_json() for head in heads],
         "calibration": chosen.calibration.to_json(),
@@ -277,10 +264,10 @@ def _facts(
             "where": list(settings.where),
             "regions": str(settings.regions),
             "hash": examples.data_hash,
-            "images": len(examples),
+            "images": int((sides >= 0).sum()),
             "counts": dict(zip(tree.names, examples.targets.sum(0).tolist(), strict=True)),
             "rare": [fate.to_json() for fate in examples.rare],
             "groups": groups,
         },
-        "figures": {"validation": chosen.figures},
+        "figures": {"validation": chosen.figures} | fit.facts,
     }
