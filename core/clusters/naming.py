@@ -167,3 +167,17 @@ def short_name(traits: list[Trait]) -> str:
             continue
         chosen.append(trait)
     return ", ".join(one.text for one in chosen)
+
+
+def commonest(traits: Traits, members: NDArray[np.bool_], kind: str, most: int = 8) -> list[Trait]:
+    """The values of one kind that most members have, commonest first, telling or not."""
+    known = traits.known[kind]
+    inside, everything = float(known[members].sum()), float(known.sum())
+    here = np.asarray(traits.has.T @ members.astype(float)).ravel()  # type: ignore[attr-defined]
+    all_ = np.asarray(traits.has.sum(axis=0)).ravel()  # type: ignore[attr-defined]
+    places = [place for place in np.argsort(-here, kind="stable") if here[place] and traits.kinds[place] == kind]
+    found = []
+    for place in places[:most]:
+        outside = (all_[place] - here[place]) / (everything - inside) if everything > inside else 0.0
+        found.append(Trait(kind, traits.texts[place], float(here[place] / inside), float(outside), 0.0))
+    return found

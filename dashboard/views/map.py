@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, choosing, colouring, looking, map_component, map_layers, parts, words
+from dashboard import assets, choosing, clustering, colouring, looking, map_component, map_layers, parts, words
 from dashboard.gallery import gallery
 from dashboard.listings import LISTINGS
 from dashboard.map_layers import BEHIND, CHOSEN, POINT, Ground
@@ -18,6 +18,7 @@ from dashboard.state import View
 if TYPE_CHECKING:
     from core.runs import Run
     from core.space.areas import Area
+    from dashboard.clustering import Clustered
     from dashboard.colouring import Colouring
     from dashboard.selecting import Found
 
@@ -31,8 +32,9 @@ def _ground(run_key: str, _run: Run) -> Ground:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _colouring(run_key: str, name: str, mode: str, _view: View) -> Colouring:
-    return colouring.colouring(_view.run.table, name, _view.theme)
+def _colouring(key: str, name: str, mode: str, _view: View, _clusters: Clustered | None) -> Colouring:
+    arranged = _clusters.dense() if _clusters is not None else None
+    return colouring.colouring(_view.run.table, name, _view.theme, arranged)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -70,9 +72,9 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
         with st.container(width=240):
             name = _choose_colour(_colours(view.run.key, view.run))
         parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
-    found = _colouring(view.run.key, name, view.theme.mode, view)
-    labels = view.run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
-    names = [f"cluster {number}" for number in range(int(labels.max(initial=-1)) + 1)]
+    clusters = clustering.clustered(view) if name == "cluster" else None
+    key = clusters.key if clusters is not None else view.run.key
+    found = _colouring(key, name, view.theme.mode, view, clusters)
     scene = map_component.Scene(
         named=view.run.key,
         ground=ground,
@@ -80,10 +82,10 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
         flags_named=choosing.condition(selection),
         colouring=found,
         colour=name,
-        colour_named=name,
+        colour_named=f"{name} {key}",
         narrowed=selection.narrows,
         ringed=ringed,
-        names=map_layers.places(ground.positions, labels, names) if name == "cluster" else [],
+        names=map_layers.places(ground.positions, *clusters.dense()) if clusters is not None else [],
         areas=selection.areas,
         items=f"{assets.base()}/items/{view.run.id}?rows={{rows}}",
         sheet=f"{assets.base()}/sheet/{view.run.id}?rows={{rows}}&tile=128",

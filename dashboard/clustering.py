@@ -1,0 +1,176 @@
+"""A run's clusters as people have arranged them, with names, for every page that shows clusters.
+
+The contract: made once for a run and its edits and shared; nothing here draws or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from core.clusters.grouping import Edit, Grouping, Tree, replay, standing
+from core.clusters.log import read_edits
+from core.clusters.naming import Trait, Traits, set_apart, short_name, traits_of
+from core.clusters.sorting import Sorting, SpaceFigures, compare_spaces, group_codes, single_concepts, sorts_by
+from core.space.clusters import Clusters
+from dashboard import words
+from dashboard.summaries import is_reference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.runs import Run
+    from core.workspace import Workspace
+    from dashboard.state import View
+
+MOST_NAMED = 250
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Clusters as they stand.
+
+    Attributes:
+        key: Changes with every edit.
+        found: What the run's own clustering left; ``None`` for a run that kept only its labels.
+        tree: Its condensed tree, where there is one.
+        numbers: Clusters, largest first.
+        apart: What sets each apart.
+        names: What each is called: a person's name, else one made of what sets it apart, else its number.
+    """
+
+    key: str
+    grouping: Grouping
+    found: Clusters | None
+    tree: Tree | None
+    edits: tuple[Edit, ...]
+    numbers: tuple[int, ...]
+    apart: Mapping[int, list[Trait]]
+    names: Mapping[int, str]
+
+    def persistence(self, number: int) -> float:
+        """Of a cluster that is still the run's own; NaN otherwise."""
+        own = self.found is not None and number < self.found.count
+        return float(self.found.persistence[number]) if own and self.found is not None else float("nan")
+
+    def dense(self) -> tuple[np.ndarray, list[str]]:
+        """``[N]`` places in the order of size, -1 for noise, and the names in that order."""
+        places = np.full(self.grouping.next + 1, -1, np.int64)
+        places[list(self.numbers)] = np.arange(len(self.numbers))
+        return places[self.grouping.labels], [self.names[number] for number in self.numbers]
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def traits(run_key: str, _run: Run) -> Traits:
+    """A run's columns made ready for telling clusters apart."""
+    return traits_of(_run.table)
+
+
+def clustered(view: View) -> Clustered:
+    """The open run's clusters with all edits."""
+    return of(view.workspace, view.run)
+
+
+def of(space: Workspace, run: Run) -> Clustered:
+    """A run's clusters with all edits."""
+    edits = read_edits(space, run)
+    return _clustered(run.key, f"{len(edits)} {edits[-1].key if edits else ''}", run, edits)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Naming the clusters …")
+def _clustered(run_key: str, edited: str, _run: Run, _edits: list[Edit]) -> Clustered:
+    found = _run.artefact("clusters", Clusters)
+    labels = _run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
+    usable = found if found is not None and len(found.labels) == len(labels) else None
+    tree = Tree(usable.tree, len(labels)) if usable is not None and len(usable.tree.parent) else None
+    nodes = usable.nodes.tolist() if usable is not None else []
+    grouping = replay(labels, nodes, usable.tree if usable is not None else None, _edits)
+    numbers = tuple(grouping.numbers())
+    known = traits(_run.key, _run)
+    apart = {number: set_apart(known, grouping.labels == number) for number in numbers[:MOST_NAMED]}
+    names = {number: _name(grouping, number, apart.get(number, [])) for number in numbers}
+    return Clustered(f"{run_key} {edited}", grouping, usable, tree, tuple(standing(_edits)), numbers, apart, names)
+
+
+def _name(grouping: Grouping, number: int, apart: list[Trait]) -> str:
+    if number in grouping.names:
+        return grouping.names[number]
+    made = short_name(apart)
+    return f"{number} · {made}" if made else f"cluster {number}"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def sorting(key: str, _clusters: Clustered, _run: Run) -> Sorting:
+    """What the clusters sort by."""
+    return sorts_by(_clusters.grouping.labels, single_concepts(_run.table), group_codes(_run.table))
+
+
+@st.cache_resource(max_entries=3, show_spinner="Comparing the embedding with the map …")
+def spaces(run_key: str, _run: Run) -> dict[str, SpaceFigures]:
+    """kNN classification and local outliers on the embedding and on the projection."""
+    table = _run.table
+    projection = table[["x", "y"]].to_numpy(dtype=float, na_value=np.nan)
+    flagged = table["flagged"].fillna(False).to_numpy(dtype=bool)
+    concepts, groups = single_concepts(table), group_codes(table)
+    return compare_spaces(_run.embeddings, projection, concepts, groups, is_reference(table), flagged)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def listed(key: str, _clusters: Clustered, _run: Run) -> pd.DataFrame:
+    """One line a cluster: ``number, name, size, share, flagged, groups, persistence``."""
+    import pandas as pd
+
+    labels = _clusters.grouping.labels
+    flagged = _run.table["flagged"].fillna(False).to_numpy(dtype=bool)
+    groups = group_codes(_run.table)
+    lines = []
+    for number in _clusters.numbers:
+        members = labels == number
+        among = groups[members]
+        lines.append(
+            {
+                "number": number,
+                "name": _clusters.names[number],
+                "size": int(members.sum()),
+                "share": float(members.mean()),
+                "flagged": float(flagged[members].mean()),
+                "groups": len(np.unique(among[among >= 0])),
+                "persistence": _clusters.persistence(number),
+            }
+        )
+    columns = ["number", "name", "size", "share", "flagged", "groups", "persistence"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def sorting_sentences(sorting: Sorting) -> list[str]:
+    """What the agreement with concepts and groups says of the clusters, and what it does not."""
+    by_concept, by_group = sorting.concepts, sorting.groups
+    said = []
+    if not np.isnan(by_concept):
+        said.append(f"agreement with concepts {by_concept:.2f} ({words.plural(sorting.labelled, 'labelled region')})")
+    if not np.isnan(by_group):
+        said.append(f"with groups such as dives {by_group:.2f} ({words.plural(sorting.grouped, 'region')})")
+    if not said:
+        return ["The source names neither concepts nor groups, so nothing says what the clusters sort by."]
+    lines = [
+        "Adjusted mutual information, where 0 is what chance gives and 1 the same division: " + ", ".join(said) + "."
+    ]
+    if len(said) == 2:
+        if by_group > by_concept + 0.05:
+            lines.append(
+                "The clusters sort by dive more than by species: light, camera and ground speak louder than animals. "
+                "Do not take a cluster for a kind of animal without looking, and ask whether a dive's own look made it."
+            )
+        elif by_concept > by_group + 0.05:
+            lines.append("The clusters sort by what is seen more than by the dive that it was seen on.")
+        else:
+            lines.append(
+                "Concepts and dives agree with the clusters about equally: where species keep to certain dives, this "
+                "figure cannot tell the two apart."
+            )
+    lines.append("Noise is left out, and a region with several concepts counts by its rarest one.")
+    return lines
