@@ -168,6 +168,7 @@ def session(workspace: Path, asked: argparse.Namespace, *, kills: int) -> tuple[
             time.sleep(0.005)
         server.kill()
         restarts.append(server.start())
+        print(f"killed and up again after {mark} decisions, {time.perf_counter() - began:.0f} s", flush=True)
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - began

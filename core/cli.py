@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ import typer
 from core.commands.comparing import add_compare
 from core.commands.evaluating import add_evaluate
 from core.commands.explaining import add_explain
+from core.commands.exporting import add_export
 from core.commands.learning import add_learning
 from core.console import Console
 from core.errors import Cancelled, CoreError
@@ -46,13 +46,6 @@ WorkersOption = Annotated[
 ]
 DEFAULT_WORKSPACE = Path("benthoscope-workspace")
 SHOWN_PROBLEMS = 20
-
-
-class ExportFormat(StrEnum):
-    """What `benthoscope export` writes."""
-
-    csv = "csv"
-    json = "json"
 
 
 def main() -> None:
@@ -120,7 +113,11 @@ def import_(
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME", help="Name for the images in this workspace.")],
     format_name: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", help="folder, table, coco or fathomnet; guessed if left out."),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="folder, table, coco, fathomnet, ifdo, biigle, viame, yolo or darwin-core; guessed if left out.",
+        ),
     ] = None,
     images: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the images, if not the source's.")
@@ -288,27 +285,6 @@ def run(
 
 
 @app.command()
-def export(
-    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write.")],
-    export_format: Annotated[ExportFormat, typer.Option("--format", help="csv or json.")] = ExportFormat.csv,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CONDITION", help="Only these regions, e.g. 'flagged=true'; repeated means and."),
-    ] = None,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a run's table: one row a region, with place on the map, cluster, score, p-value and flag."""
-    from core.export import export_run
-
-    console = Console(as_json=as_json)
-    with _told(console), _opened(workspace, create=False) as opened:
-        rows = export_run(opened.open_run(run_id), out, export_format.value, tuple(select or ()))
-        console.result({"file": str(out), "rows": rows}, f"wrote {rows:,} rows to {out}")
-
-
-@app.command()
 def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
@@ -370,6 +346,7 @@ def _actor() -> str:
 
 
 add_explain(app, DEFAULT_WORKSPACE, _told, _opened)
+add_export(app, DEFAULT_WORKSPACE, _told, _opened)
 add_compare(app, DEFAULT_WORKSPACE, _told, _opened)
 add_evaluate(app, DEFAULT_WORKSPACE, _told, _opened, _actor)
 add_learning(app, DEFAULT_WORKSPACE, _told, _opened)

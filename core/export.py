@@ -1,28 +1,28 @@
 """A run's table as CSV or JSON, for spreadsheets and other programs.
 
 The contract: one row a region, in the run's order; text that a spreadsheet would run is neutralised in CSV and
-restored by our reader; a file appears whole or not at all.
+restored by our reader.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.artefacts import write_atomically
 from core.catalogue.conditions import parse_all
 from core.catalogue.formats.cells import neutralise
 from core.catalogue.selections import evaluate
-from core.errors import WorkspaceError
+from core.review.columns import COLUMNS, with_decisions
+from core.review.standing import standing
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.runs import Run
+    from core.workspace import Workspace
 
 LEADING = (
     *("image_id", "region_id", "dataset", "path", "region", "group", "set", "x", "y", "cluster", "cluster_probability"),
@@ -31,31 +31,8 @@ LEADING = (
 """Columns that come first; the rest of the run's table follows."""
 
 
-def export_run(run: Run, out: Path, kind: str, conditions: tuple[str, ...] = ()) -> int:
-    """Write a run's table.
-
-    Args:
-        kind: ``csv`` or ``json`` (one object: the run's facts and a list of rows).
-        conditions: Only regions that meet all of them.
-
-    Returns:
-        How many rows were written.
-
-    Raises:
-        SelectionError: a condition cannot be understood.
-        WorkspaceError: the file cannot be written.
-    """
-    table = export_table(run, conditions)
-    data = _csv(table) if kind == "csv" else _json(run, table)
-    try:
-        write_atomically(out.expanduser(), data)
-    except OSError as error:
-        raise WorkspaceError(f"{out} cannot be written ({error.strerror or error}); name another file") from error
-    return len(table)
-
-
 def export_table(run: Run, conditions: tuple[str, ...] = ()) -> pd.DataFrame:
-    """The rows and columns that an export of the run holds."""
+    """The rows and columns of a run, those that matter first."""
     table = run.table
     table = table[evaluate(parse_all(conditions), table).mask]
     table = table.assign(flag_rule=str(run.manifest["flag"]["flag_rule"]))
@@ -63,7 +40,17 @@ def export_table(run: Run, conditions: tuple[str, ...] = ()) -> pd.DataFrame:
     return table[[*LEADING, *rest]]
 
 
-def _csv(table: pd.DataFrame) -> bytes:
+def decided_table(space: Workspace, run: Run) -> pd.DataFrame:
+    """The same with what reviewers decided (`core.review.columns.COLUMNS`), and which model it rests on."""
+    table = with_decisions(export_table(run), standing(space.database)).assign(
+        run=run.id, run_uid=run.info.uid, model=run.settings.embed.embedder
+    )
+    first = [*LEADING, *COLUMNS]
+    return table[[*first, *(name for name in table.columns if name not in first)]]
+
+
+def table_csv(table: pd.DataFrame) -> bytes:
+    """A table as CSV: numbers with what they carry, text neutralised, concepts joined by ``;``, times in UTC."""
     text = table.copy()
     text["concepts"] = [";".join(names) for names in text["concepts"]]
     for name in text.columns:
@@ -74,11 +61,13 @@ def _csv(table: pd.DataFrame) -> bytes:
         elif text[name].dtype.kind == "M":
             text[name] = [_time(value) for value in text[name]]
     buffer = io.StringIO()
+    text.columns = [neutralise(str(name)) for name in text.columns]
     text.to_csv(buffer, index=False, lineterminator="\n")
     return buffer.getvalue().encode("utf-8")
 
 
-def _json(run: Run, table: pd.DataFrame) -> bytes:
+def table_json(run: Run, table: pd.DataFrame) -> bytes:
+    """One object: the run's facts and a list of rows."""
     rows = [
         {name: _plain(value) for name, value in zip(table.columns, row, strict=True)}
         for row in table.itertuples(index=False, name=None)

@@ -24,6 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.learn"}),
     frozenset({"core.clusters"}),
     frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results"}),
+    frozenset({"core.publish"}),
     frozenset({"core.pipeline", "core.assess"}),
     frozenset({"core.console", "core.serving", "core.showcase"}),
     frozenset({"core.commands"}),

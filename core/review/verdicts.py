@@ -10,14 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 
 from sqlalchemy import select, update
 
 from core.catalogue.database import Database
-from core.catalogue.formats.report import shown, whole
+from core.catalogue.formats.columns import find_column
+from core.catalogue.formats.loading import load_sheet
+from core.catalogue.formats.report import Report, shown, whole
 from core.catalogue.schema import VerdictRow
-from core.errors import ReviewError
+from core.errors import FormatError, ReviewError
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -66,6 +69,21 @@ def all_verdicts(database: Database) -> dict[str, Verdict]:
     with database.read() as session:
         rows = session.scalars(select(VerdictRow).order_by(VerdictRow.archived_at.is_(None), VerdictRow.id))
         return {row.key: Verdict(row.key, row.name, row.meaning) for row in rows}
+
+
+def read_verdicts(path: Path) -> list[Verdict]:
+    """A list of verdicts from a table with the columns ``key``, ``name`` and ``meaning``.
+
+    Raises:
+        FormatError: the file cannot be read or lacks a column.
+    """
+    sheet = load_sheet(path, Report())
+    places = [find_column(sheet.header, name) for name in ("key", "name", "meaning")]
+    if None in places:
+        raise FormatError(
+            f"{path.name} needs the columns key, name and meaning; it has {', '.join(sheet.header)[:200]}"
+        )
+    return [Verdict(*(row[place].strip() for place in places if place is not None)) for row in sheet.rows]
 
 
 def change_verdicts(database: Database, wanted: Sequence[Verdict], *, actor: str, now: datetime) -> None:

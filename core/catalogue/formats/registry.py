@@ -10,16 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core.catalogue.formats.biigle import is_biigle, read_biigle
 from core.catalogue.formats.coco import read_coco
 from core.catalogue.formats.completing import complete
+from core.catalogue.formats.darwin import is_darwin, read_darwin
 from core.catalogue.formats.decoding import decode
 from core.catalogue.formats.delimited import parse_sheet
 from core.catalogue.formats.fathomnet import is_fathomnet, read_fathomnet
+from core.catalogue.formats.fathomnet_json import is_fathomnet_json, read_fathomnet_json
 from core.catalogue.formats.folder import read_folder
+from core.catalogue.formats.ifdo import is_ifdo, read_ifdo
 from core.catalogue.formats.listing import IMAGE_ENDINGS, is_video, video_sentence
 from core.catalogue.formats.report import Report, shown
+from core.catalogue.formats.sheet import Sheet
 from core.catalogue.formats.table import read_table
 from core.catalogue.formats.times import zone_named
+from core.catalogue.formats.viame import is_viame, read_viame
+from core.catalogue.formats.yolo import is_yolo, read_yolo
 from core.catalogue.records import Reading, ReadOptions
 from core.errors import FormatError, SettingsError
 
@@ -103,14 +110,31 @@ def _beside(source: Path, options: ReadOptions) -> ReadOptions:
     return replace(options, **found)  # type: ignore[arg-type]
 
 
-def _sniff_fathomnet(source: Path, head: bytes) -> bool:
+def _sniff_sheet(fits: Callable[[Sheet], bool]) -> Callable[[Path, bytes], bool]:
+    """A sniffer for tables that are told by their columns."""
+
+    def sniff(source: Path, head: bytes) -> bool:
+        if not head or head.startswith(b"PAR1"):
+            return False
+        try:
+            return fits(parse_sheet(_whole_lines(head, source), source.name, Report()))
+        except FormatError:
+            return False
+
+    return sniff
+
+
+def _sniff_viame(source: Path, head: bytes) -> bool:
     if not head or head.startswith(b"PAR1"):
         return False
     try:
-        text = decode(head[: head.rfind(b"\n") + 1] or head, source.name, Report())
-        return is_fathomnet(parse_sheet(text, source.name, Report()))
+        return is_viame(_whole_lines(head, source))
     except FormatError:
         return False
+
+
+def _whole_lines(head: bytes, source: Path) -> str:
+    return decode(head[: head.rfind(b"\n") + 1] or head, source.name, Report())
 
 
 def _sniff_coco(source: Path, head: bytes) -> bool:
@@ -131,9 +155,15 @@ def _sniff_table(source: Path, head: bytes) -> bool:
 FORMATS: Mapping[str, Format] = {
     format_.name: format_
     for format_ in (
+        Format("yolo", "YOLO folder", read_yolo, lambda source, head: is_yolo(source)),
         Format("folder", "Folder of images", read_folder, lambda source, head: not head),
+        Format("ifdo", "iFDO (YAML or JSON)", read_ifdo, lambda source, head: is_ifdo(head)),
+        Format("fathomnet-json", "FathomNet JSON", read_fathomnet_json, lambda source, head: is_fathomnet_json(head)),
         Format("coco", "COCO JSON", read_coco, _sniff_coco),
-        Format("fathomnet", "FathomNet CSV", read_fathomnet, _sniff_fathomnet),
+        Format("fathomnet", "FathomNet CSV", read_fathomnet, _sniff_sheet(is_fathomnet)),
+        Format("biigle", "BIIGLE CSV report", read_biigle, _sniff_sheet(is_biigle)),
+        Format("darwin-core", "Darwin Core occurrences", read_darwin, _sniff_sheet(is_darwin)),
+        Format("viame", "VIAME CSV", read_viame, _sniff_viame),
         Format("table", "Table (CSV, TSV, Parquet)", read_table, _sniff_table),
     )
 }

@@ -70,7 +70,7 @@ def test_the_wrong_kind_of_thing(tmp_path):
             read(tmp_path, format=name)
     with pytest.raises(FormatError, match="folder of images"):
         read(tmp_path / "t.csv", format="folder")
-    with pytest.raises(SettingsError, match="a format is one of folder, coco, fathomnet, table"):
+    with pytest.raises(SettingsError, match="a format is one of yolo, folder, ifdo"):
         read(tmp_path / "t.csv", format="ifdx")
     with pytest.raises(SettingsError, match="not a time zone"):
         read(tmp_path / "t.csv", ReadOptions(timezone="Nowhere"))
