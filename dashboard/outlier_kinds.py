@@ -150,8 +150,8 @@ def points(found: Kinds, view: View) -> go.Figure:
                 marker={"color": colour, "size": size, "line": {"width": 0}},
                 hoverinfo="skip",
             )
-    figure.update_xaxes(title_text="how unusual the picture is (1: the reference's 95th percentile)")
-    figure.update_yaxes(title_text="score without what that explains")
+    figure.update_xaxes(title_text="how unusual the picture is")
+    figure.update_yaxes(title_text="remaining score")
     figure.update_layout(legend={"orientation": "v", "y": 1.0, "yanchor": "bottom"}, margin_t=84)
     return figure
 
@@ -185,7 +185,7 @@ def statistics(found: Kinds, theme: Theme) -> go.Figure:
                 hovertemplate="%{y}: %{x:+.1f} standard deviations<extra></extra>",
             )
     figure.add_vline(x=0, line={"color": theme.palette.muted, "width": 1})
-    figure.update_xaxes(title_text="standard deviations from the reference: less ← → more")
+    figure.update_xaxes(title_text="standard deviations: less ← → more")
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_layout(legend={"orientation": "v", "y": 1.0, "yanchor": "bottom"}, margin_t=84)
     return figure

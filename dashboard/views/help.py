@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import explained, findings, parts
+from dashboard import believing, explained, explained_detectors, findings, parts
 from dashboard.explained import Entry
 from dashboard.state import View
 
@@ -20,10 +20,15 @@ def page(view: View) -> None:
     parts.note(f"In this run: {findings.rule_sentence(view.run.manifest.get('flag', {}))}")
     parts.section("How strange is it?")
     _entries("scores", explained.SCORES)
+    parts.section("Which detector, and what may be listed?")
+    _entries("detectors", explained_detectors.DETECTORS)
     parts.section("Where does it sit?")
     _entries("places", explained.PLACES)
     parts.section("Why is it strange?")
     _entries("reasons", explained.REASONS)
+    parts.section("Has anything changed?")
+    _entries("drift", explained_detectors.DRIFT)
+    believing.section(view)
     with parts.pair("learn") as (left, right):
         with left, parts.card("glossary", "Words"):
             parts.facts(explained.GLOSSARY)
