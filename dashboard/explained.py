@@ -104,6 +104,35 @@ REASONS = (
         "q: the cell's share in the picture's own vector; all shares together are 1.",
     ),
     Entry(
+        "What has the reference never shown? The novelty map",
+        "Compares every cell with the cells of the reference, wherever they lie, its own group left out. Orange cells "
+        "are newer than 95 % of the reference's own. A second opinion that adds up to nothing; on real frames it finds "
+        "animals better than the exact maps do.",
+        r"z_{ij} = \lVert A_{ij} \rVert\, \bigl(1 - \max_b \cos(A_{ij}, b)\bigr), \qquad "
+        r"\mathrm{map} = z_{ij} / z_{95} - 1",
+        "b: cells of up to 240 reference regions; z₉₅: the 95th percentile of z over those cells themselves.",
+        "Nearest cells as in SPADE, arXiv 2005.02357, and PatchCore, arXiv 2106.08265.",
+    ),
+    Entry(
+        "What do two pictures share? The match",
+        "The similarity of two pictures is a sum over all pairs of a cell of one and a cell of the other. Point at a "
+        "cell to see its own pairs.",
+        r"e(x) \cdot e(y) = \sum_{ij} \sum_{kl} \frac{A_{ij} \cdot B_{kl}}"
+        r"{(HW)^2\, \lVert f(x) \rVert\, \lVert f(y) \rVert}",
+        "A, B: the last maps of the two pictures.",
+        "Stylianou, Souvenir & Pless 2019, arXiv 1901.00536.",
+    ),
+    Entry(
+        "Maps of other detectors",
+        "Mahalanobis distance and PCA residual are sums over cells too, and exact. For every other detector, and for "
+        "networks that do not end in an average, the map is the score's gradient times what sets a cell apart from the "
+        "mean cell: an approximation, and called one.",
+        r"d_{ij} = \frac{1}{HW} \Bigl(\frac{A_{ij}}{\lVert f \rVert} - \mu\Bigr) \cdot w, \qquad "
+        r"w = P(e - \mu)\ \text{ or }\ r / \lVert r \rVert",
+        "P: the inverse covariance; r: what lies outside the reference's leading axes.",
+        "By gradient: HiResCAM, Draelos & Carin 2020, arXiv 2011.08891.",
+    ),
+    Entry(
         "Per-feature maps: Grad-CAM++",
         "The first study's own idea as a second mode: one scaled map a feature, weighted by what the feature adds to "
         "the score. Scaled maps do not add up to the score.",
@@ -146,8 +175,8 @@ KEYS = (
     ("+ and −", "in the image panel: nearer and farther"),
     ("0 and 1", "in the image panel: the whole picture, and its own pixels"),
     ("B", "in the image panel: boxes on and off"),
-    ("W", "in the image panel: the next map of why"),
     ("W", "in the image panel: the next why-map, and off"),
+    ("← → ↑ ↓ and Enter", "in the image panel, on one of two compared pictures: move over its places, hold one"),
     ("Esc", "let go of what is chosen; close the image panel"),
 )
 

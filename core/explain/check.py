@@ -97,8 +97,17 @@ class Check:
 
 def kept_check(run: Run, workspace: Workspace, limit: int = 60, truth: Path | None = None) -> Check | None:
     """The check as it was made, or ``None``."""
-    key = _key(run, workspace, limit, truth)
-    return workspace.artefacts.load(STAGE, key, Check) if workspace.artefacts.has(STAGE, key) else None
+    return largest_kept(run, workspace, (limit,), truth)
+
+
+def largest_kept(run: Run, workspace: Workspace, limits: Sequence[int], truth: Path | None = None) -> Check | None:
+    """Of the checks made with some limits the first one that is kept, or ``None``."""
+    places = _places_key(run, workspace, truth)
+    for limit in limits:
+        key = _key(run, workspace, limit, places)
+        if workspace.artefacts.has(STAGE, key):
+            return workspace.artefacts.load(STAGE, key, Check)
+    return None
 
 
 def check_maps(
@@ -134,14 +143,13 @@ def check_maps(
     progress(len(_WAYS) + 2, steps)
     judged.judge_by_blurring(max(2, limit // 3))
     check = Check(judged.table(), sentence, judged.skipped)
-    workspace.artefacts.save(STAGE, _key(run, workspace, limit, truth), check)
+    workspace.artefacts.save(STAGE, _key(run, workspace, limit, _places_key(run, workspace, truth)), check)
     progress(steps, steps)
     return check
 
 
-def _key(run: Run, workspace: Workspace, limit: int, truth: Path | None) -> str:
-    inputs = {"run": run.key, "places": _places_key(run, workspace, truth)}
-    return workspace.artefacts.key(STAGE, VERSION, inputs, {"limit": limit})
+def _key(run: Run, workspace: Workspace, limit: int, places: str) -> str:
+    return workspace.artefacts.key(STAGE, VERSION, {"run": run.key, "places": places}, {"limit": limit})
 
 
 def _places_key(run: Run, workspace: Workspace, truth: Path | None) -> str:
