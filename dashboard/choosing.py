@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.runs import Run
     from dashboard.ordering import Order
 
-PAGES = ("", "browse", "map", "duplicates", "review")
+PAGES = ("", "browse", "map", "duplicates", "review", "predict")
 """Addresses of the pages that show the current selection."""
 _KEPT, _PAGE = "selection_kept", "selection_page"
 

@@ -143,6 +143,41 @@ REASONS = (
 )
 """Why."""
 
+TRUST = (
+    Entry(
+        "MAP@20: how far up the true concepts stand",
+        "For every picture the model lists concepts, surest first. It is 1 when the true ones always come first. "
+        "True concepts that the model does not know count as missed; pictures without any true concept are left out.",
+        r"\mathrm{MAP@20} = \frac{1}{U} \sum_u \frac{1}{\min(m_u, 20)} \sum_{k \le \min(n_u, 20)} P_u(k)\, r_u(k)",
+        "U: pictures; m: true concepts; n: listed ones; P(k): share of true ones among the first k; r(k): 1 if the "
+        "k-th is true.",
+        "FathomNet 2023 competition, with the factor 1/min(m, 20) that its page leaves out.",
+    ),
+    Entry(
+        "sAUC and the combined figure",
+        "How well the OOD score puts pictures that are truly unlike the reference above the others: 1 is perfect, 0 is "
+        "guessing. The combined figure is the plain mean of sAUC and MAP@20.",
+        r"\mathrm{sAUC} = 2\,\mathrm{AUC} - 1, \qquad \tfrac12\,(\mathrm{MAP@20} + \mathrm{sAUC})",
+        "AUC: the chance that a picture from outside scores above one from inside.",
+        "FathomNet 2023 competition.",
+    ),
+    Entry(
+        "Calibration error: do probabilities mean what they say?",
+        "Of what is said with 70 %, seven of ten should come true. The error is the mean gap over fifteen bins of "
+        "equally many answers; smaller is better. It is told before and after calibration, helped or not.",
+        r"\mathrm{ECE} = \sum_b \frac{n_b}{n}\, \lvert \bar p_b - \bar y_b \rvert",
+        "n: answers, in all and in a bin; p: probabilities; y: 1 where the concept is there.",
+        "Guo et al. 2017, arXiv 1706.04599; bins of equal number: Nixon et al. 2019, arXiv 1904.01685.",
+    ),
+    Entry(
+        "Intervals and fairness",
+        "Frames of one dive rise and fall together, so whole groups are drawn again and again, not frames; two models "
+        "are compared on the same draws. Groups that served to train, to choose thresholds or to calibrate judge nothing.",
+        source="Percentile bootstrap over clusters: Field & Welsh 2007, doi 10.1111/j.1467-9868.2007.00593.x.",
+    ),
+)
+"""How far a model can be trusted."""
+
 GLOSSARY = (
     ("catalogue", "the images, their metadata, annotations and runs"),
     ("dataset", "images imported together under one name"),
@@ -160,6 +195,8 @@ GLOSSARY = (
     ("annotation, prediction", "a person's statement, a model's statement"),
     ("run", "one execution of the pipeline, with its settings and artefacts"),
     ("decision, verdict", "what a reviewer says of a region or cluster, and the word it is said with"),
+    ("model", "a trained network with its label tree, thresholds and calibration"),
+    ("evaluation", "a model held against labelled regions of groups that served nothing while it was made"),
     ("near-duplicates", "regions of one group that are closer than groups nearly ever come"),
 )
 

@@ -17,7 +17,7 @@ from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
 from dashboard.theme import MODES, Theme, stylesheet
-from dashboard.views import browse, clusters, drift, duplicates, outliers, overview, review, tour
+from dashboard.views import browse, clusters, drift, duplicates, evaluate, outliers, overview, predict, review, tour
 from dashboard.views import help as help_page
 from dashboard.views import map as map_page
 
@@ -42,6 +42,10 @@ PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
         ("Outliers", "outliers", ":material/scatter_plot:", outliers.page),
         ("Review", "review", ":material/fact_check:", review.page),
         ("Drift", "drift", ":material/timeline:", drift.page),
+    ],
+    "Name": [
+        ("Predict", "predict", ":material/image_search:", predict.page),
+        ("Evaluate", "evaluate", ":material/verified:", evaluate.page),
     ],
     "Learn": [
         ("Tour", "tour", ":material/flag:", tour.page),

@@ -35,6 +35,12 @@ def _why(view: View, row: int) -> list[Layer]:
     return why.layers(view, row)
 
 
+def _predicted(view: View, row: int) -> None:
+    from dashboard import predicted
+
+    predicted.predictions(view, row)
+
+
 def _decided(view: View, row: int) -> None:
     from dashboard import decided
 
@@ -48,6 +54,6 @@ def _ways_on(view: View, row: int) -> None:
 
 
 LAYERS: tuple[Callable[[View, int], list[Layer]], ...] = (_why,)
-PREDICTIONS: tuple[Callable[[View, int], None], ...] = ()
+PREDICTIONS: tuple[Callable[[View, int], None], ...] = (_predicted,)
 DECISIONS: tuple[Callable[[View, int], None], ...] = (_decided,)
 WAYS_ON: tuple[Callable[[View, int], None], ...] = (_ways_on,)

@@ -70,10 +70,10 @@ WAYS: Mapping[str, tuple[str, Spoil]] = {
     "half": ("half the resolution", _smaller(2)),
     "quarter": ("a quarter of the resolution", _smaller(4)),
     "jpeg": ("JPEG at quality 30", _as_is),
-    "blur": ("blurred by 1 % of the shorter side", _blurred),
+    "blur": ("blurred (1 % of the side)", _blurred),
     "dark": ("30 % darker", _brighter(0.7)),
     "bright": ("30 % brighter", _brighter(1.3)),
-    "cropped": ("the middle two thirds alone (a vehicle's frame cut off)", _cropped),
+    "cropped": ("the middle two thirds alone", _cropped),
 }
 """By key: in words, and how."""
 

@@ -133,10 +133,11 @@ class Cases:
         )
 
     def level(self, name: str) -> Cases:
-        """The concepts of one level, all of them ranked."""
+        """The concepts of one level, all of them ranked, by what is stated of them or follows."""
         chosen = self.columns(np.array([level == name for level in self.levels], bool))
         # Only what is one of its level's own answers can exclude the others.
-        return replace(chosen, ranked=np.ones(len(chosen.concepts), bool), exclusive=self.exclusive and self._one(name))
+        alone = self.exclusive and self._one(name)
+        return replace(chosen, ranked=np.ones(len(chosen.concepts), bool), exclusive=alone, stated=None)
 
     def _one(self, level: str) -> bool:
         return all(self.levels[place] == level for place in np.flatnonzero(self.ranked))

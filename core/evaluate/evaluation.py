@@ -155,16 +155,16 @@ def strata_table(cases: Cases, *, resamples: int, seed: int = 0) -> pd.DataFrame
     import pandas as pd
 
     rows: list[dict[str, object]] = []
-    for level in dict.fromkeys(cases.levels):
-        part = cases.level(level)
-        if (part.truth[:, part.known] == PRESENT).any():
-            rows.append({"stratum": "level", "value": level} | _stratum(part, resamples, seed))
     for name, values in cases.strata.items():
         named = sorted(set(values[values != ""].tolist()), key=_natural)[:_MOST_STRATA]
         rows += [
             {"stratum": name, "value": value} | _stratum(cases.rows(values == value), resamples, seed)
             for value in named
         ]
+    for level in dict.fromkeys(cases.levels):
+        part = cases.level(level)
+        if (part.truth[:, part.known] == PRESENT).any():
+            rows.append({"stratum": "level", "value": level} | _stratum(part, resamples, seed))
     ends = [f"{key}{end}" for key in STRATUM_FIGURES for end in ("", "_low", "_high")]
     return pd.DataFrame(rows, columns=["stratum", "value", "regions", "groups", *ends])
 

@@ -26,6 +26,8 @@ def page(view: View) -> None:
     _entries("places", explained.PLACES)
     parts.section("Why is it strange?")
     _entries("reasons", explained.REASONS)
+    parts.section("How far can a model be trusted?")
+    _entries("trust", explained.TRUST)
     parts.section("Has anything changed?")
     _entries("drift", explained_detectors.DRIFT)
     believing.section(view)

@@ -1,0 +1,77 @@
+"""Figures of predictions: probabilities as bars, with the threshold that each has to reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.figures import blank, faded, plain
+from dashboard.theme import Theme
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from core.learn.labels import LabelTree
+
+MOST = 8
+
+
+def bars_table(
+    probabilities: np.ndarray,
+    thresholds: np.ndarray,
+    tree: LabelTree,
+    *,
+    parents: bool,
+    spread: np.ndarray | None = None,
+    most: int = MOST,
+) -> pd.DataFrame:
+    """The likeliest concepts of one level: ``concept, probability, threshold, said, spread``, surest first.
+
+    Args:
+        parents: The concepts that hold others, instead of those that pictures are labelled with.
+    """
+    import pandas as pd
+
+    mask = tree.parent_level & ~tree.fine_level if parents else tree.fine_level
+    columns = np.flatnonzero(mask)
+    order = columns[np.argsort(-probabilities[columns], kind="stable")][:most]
+    return pd.DataFrame(
+        {
+            "concept": [tree.names[place] for place in order],
+            "probability": probabilities[order].astype(float),
+            "threshold": thresholds[order].astype(float),
+            "said": probabilities[order] >= thresholds[order],
+            "spread": np.zeros(len(order)) if spread is None else spread[order].astype(float),
+        }
+    )
+
+
+def bars(table: pd.DataFrame, theme: Theme) -> go.Figure:
+    """Bars of `bars_table`; what reaches its threshold is drawn full, the rest pale, the threshold as a mark."""
+    p = theme.palette
+    figure = blank(theme, 58 + 30 * max(1, len(table)), showlegend=False, margin_t=8)
+    names = [plain(name) for name in table["concept"]]
+    figure.add_bar(
+        x=table["probability"],
+        y=names,
+        orientation="h",
+        marker_color=[p.accent if said else faded(p.muted, 0.45) for said in table["said"]],
+        error_x={"array": table["spread"], "color": p.text, "thickness": 1.2} if table["spread"].any() else None,
+        text=[f"{value:.2f}" for value in table["probability"]],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=table["threshold"],
+        hovertemplate="%{y}<br>probability %{x:.2f}, says so from %{customdata:.2f} on<extra></extra>",
+    )
+    figure.add_scatter(
+        x=table["threshold"],
+        y=names,
+        mode="markers",
+        marker={"symbol": "line-ns", "size": 17 * theme.scale, "line": {"width": 2.5, "color": p.target}},
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(range=[0, 1.12], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".2~f")
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    return figure
