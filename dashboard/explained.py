@@ -172,7 +172,7 @@ TRUST = (
     Entry(
         "Intervals and fairness",
         "Frames of one dive rise and fall together, so whole groups are drawn again and again, not frames; two models "
-        "are compared on the same draws. Groups that served to train, to choose thresholds or to calibrate judge nothing.",
+        "are compared on the same draws. Groups that served to train, to tune or to calibrate judge nothing.",
         source="Percentile bootstrap over clusters: Field & Welsh 2007, doi 10.1111/j.1467-9868.2007.00593.x.",
     ),
 )
