@@ -9,6 +9,11 @@ concepts that was held out of the reference; and the animals of the demonstratio
 shallow dives as reference. The suggested detector has the best mean AUROC over one half of the 4:3 videos (mean of both
 ways of showing them) and the demonstration's new animals; what is reported is the other half and the rest. Intervals
 are bootstraps over videos or dives, averaged over the halves.
+
+Whole frames of the 4:3 camera are partly told by their padding: read the cut ones for what is left of it. Held-out
+concepts lie near chance for every detector and baseline with these weights, some below: a small object hardly moves the
+vector of a whole frame, and whether a video shows one goes with what else it shows. What lifts them is a finer look
+(`--regions tiles:2x3`) or a body trained on such pictures, not another detector.
 """
 
 from __future__ import annotations

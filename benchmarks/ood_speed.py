@@ -69,9 +69,9 @@ def speed(reference: int, target: int, width: int) -> None:
     )
 
 
-def stream(rows: int) -> None:
+def stream(rows: int, only: list[str]) -> None:
     """Peak memory of each detector over a file of rows, each in a process of its own."""
-    names = [name for name, detector in DETECTORS.items() if not detector.needs_logits]
+    names = only or [name for name, detector in DETECTORS.items() if not detector.needs_logits]
     peaks: dict[str, dict[int, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in (rows, 10 * rows):
@@ -140,12 +140,13 @@ def main() -> None:
     parser.add_argument("--target", type=int, default=10744)
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--stream", type=int, metavar="ROWS")
+    parser.add_argument("--only", nargs="*", default=[], choices=list(DETECTORS), metavar="DETECTOR")
     parser.add_argument("--one", nargs=2, metavar=("DETECTOR", "FILE"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         one(asked.one[0], Path(asked.one[1]))
     elif asked.stream:
-        stream(asked.stream)
+        stream(asked.stream, asked.only)
     else:
         speed(asked.reference, asked.target, asked.width)
 

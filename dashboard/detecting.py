@@ -3,6 +3,7 @@
 The contract:
 - a run's own columns are shown as they were written; a detector that the run lacks is fitted and calibrated from the
   run's embeddings by the same rules, kept for this server alone, and said to be;
+- detectors of logits read the newest stored predictions that cover the run;
 - whatever the detector, its table has the columns of the run's own score (``ood_score``, ``ood_percentile``,
   ``p_value``, ``flagged``), so that every summary and figure works on it; larger is stranger.
 """
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.ood.registry import DETECTORS, SUGGESTED
-from dashboard import cached, summaries
+from dashboard import cached, state, summaries
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.learn.predictions import PredictionSet
     from core.runs import Run
 
 KNN = "knn"
@@ -56,7 +58,52 @@ def offered(run: Run) -> list[str]:
     own = stored(run)
     if len(run.table) > MOST_REGIONS or int(run.manifest.get("flag", {}).get("groups", 0)) < 2:
         return own
-    return own + [name for name, detector in DETECTORS.items() if name not in own and not detector.needs_logits]
+    logits = predictions(run) is not None
+    return own + [name for name, made in DETECTORS.items() if name not in own and (logits or not made.needs_logits)]
+
+
+def reads_logits(run: Run, name: str) -> bool:
+    """Whether a detector made here reads a model's predictions."""
+    return name not in stored(run) and DETECTORS[name].needs_logits
+
+
+def predictions(run: Run) -> PredictionSet | None:
+    """The newest stored predictions that hold logits of every region of the run; ``None`` where there are none."""
+    from core.learn.predictions import list_predictions, open_predictions
+
+    space = state.workspace()
+    for info in list_predictions(space):
+        if info.regions >= len(run.table) and cached.computed(
+            run, "covered", (info.id,), lambda i=info.id: _covers(run, i)
+        ):
+            return open_predictions(space, info.id)
+    return None
+
+
+def _covers(run: Run, prediction_id: str) -> bool:
+    return _logits(run, prediction_id) is not None
+
+
+def _logits(run: Run, prediction_id: str) -> np.ndarray | None:
+    """``[N, C]`` of the run's regions, in their order."""
+    import pandas as pd
+
+    from core.learn.predictions import open_predictions
+
+    found = open_predictions(state.workspace(), prediction_id)
+    places = pd.Index(found.rows["region_id"]).get_indexer(run.table["region_id"])
+    if (places < 0).any():
+        return None
+    logits = np.asarray(found.logits[places])
+    return logits if np.isfinite(logits).all() else None
+
+
+def _tag(run: Run, name: str) -> str:
+    """The detector, and for one of logits the predictions that it reads: what is kept is kept under this."""
+    if name in stored(run) or not DETECTORS[name].needs_logits:
+        return name
+    found = predictions(run)
+    return f"{name} {found.id if found else ''}"
 
 
 def title(name: str) -> str:
@@ -80,7 +127,7 @@ def said(run: Run, name: str) -> Said:
     Raises:
         CoreError: the detector cannot be fitted on this reference; the sentence says why.
     """
-    found: Said = cached.computed(run, "detector", (name,), lambda: _said(run, name))
+    found: Said = cached.computed(run, "detector", (_tag(run, name),), lambda: _said(run, name))
     return found
 
 
@@ -95,9 +142,14 @@ def _said(run: Run, name: str) -> Said:
     from core.ood.halves import detect
     from core.stages import group_codes
 
+    logits = None
+    if DETECTORS[name].needs_logits:
+        source = predictions(run)
+        logits = None if source is None else _logits(run, source.id)
     alpha = float(manifest.get("flag", {}).get("alpha", 0.05))
+    reference = summaries.is_reference(table)
     found = detect(
-        DETECTORS[name], np.asarray(run.embeddings), summaries.is_reference(table), group_codes(table), alpha=alpha
+        DETECTORS[name], np.asarray(run.embeddings), reference, group_codes(table), alpha=alpha, logits=logits
     )
     return Said(found.score, found.p_value, found.flagged, found.facts, False)
 
@@ -106,7 +158,7 @@ def table(run: Run, name: str) -> pd.DataFrame:
     """The run's table with a detector's score, percentile, p-value and flags in place of kNN's; do not change it."""
     if name == KNN:
         return run.table
-    found: pd.DataFrame = cached.computed(run, "detector table", (name,), lambda: _table(run, name))
+    found: pd.DataFrame = cached.computed(run, "detector table", (_tag(run, name),), lambda: _table(run, name))
     return found
 
 
@@ -128,7 +180,7 @@ def summary(run: Run, name: str, make: Callable[..., Any], *options: Any) -> Any
     if name == KNN:
         return cached.summary(run, make, *options)
     return cached.computed(
-        run, f"detector {make.__name__}", (name, *options), lambda: make(images(run, name), *options)
+        run, f"detector {make.__name__}", (_tag(run, name), *options), lambda: make(images(run, name), *options)
     )
 
 
@@ -136,7 +188,9 @@ def images(run: Run, name: str) -> pd.DataFrame:
     """`dashboard.summaries.images` with a detector's scores."""
     if name == KNN:
         return cached.images(run)
-    found: pd.DataFrame = cached.computed(run, "detector images", (name,), lambda: summaries.images(table(run, name)))
+    found: pd.DataFrame = cached.computed(
+        run, "detector images", (_tag(run, name),), lambda: summaries.images(table(run, name))
+    )
     return found
 
 

@@ -77,6 +77,13 @@ def _detectors(view: View) -> tuple[str, list[str]]:
             "Detectors made here are fitted and calibrated on this run's vectors by the same rules, and are not kept. "
             "To keep one with a run: benthoscope run … --detector NAME."
         )
+    reading = [asked for asked in fitting if detecting.reads_logits(view.run, asked)]
+    source = detecting.predictions(view.run) if reading else None
+    if source is not None:
+        parts.note(
+            f"{', '.join(detecting.title(asked) for asked in reading)}: by the predictions of {source.model}. If that "
+            "model was trained on reference pictures, they look too familiar and more is flagged than promised."
+        )
     return (name if name in fitting else detecting.KNN), [asked for asked in compared if asked in fitting]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.learn.labels import LabelTree
+from core.learn.predictions import ROW_COLUMNS, PredictionWriter, predictions_folder
 from core.ood.halves import detect
 from core.ood.kind import CAMERA_OR_WATER, CONTENT, kinds_of_strange
 from core.ood.registry import DETECTORS
@@ -262,3 +266,46 @@ def test_without_groups_the_sentence_warns(view, monkeypatch):
     text = outlier_promises.group_sentence(view.run, 0.05)
     assert "import with --group" in text
     assert "within" not in text
+
+
+# --- detectors of logits ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def predicted(view):
+    """Stored predictions of two concepts for every region of the run, in another order than the run's."""
+    order = np.random.default_rng(0).permutation(len(view.run.table))
+    rows = view.run.table.iloc[order][list(ROW_COLUMNS[:-1])].reset_index(drop=True)
+    logits = np.random.default_rng(1).normal(size=(len(rows), 2)).astype(np.float32)
+    root = predictions_folder(view.workspace)
+    writer = PredictionWriter(root, "abc123", rows, 2, spread=False)
+    writer.write(0, {"logits": logits, "probabilities": 1 / (1 + np.exp(-logits))}, {})
+    tree = LabelTree(("crab", "ray"), (-1, -1))
+    facts = {"model": {"name": "shallow", "key": "k"}, "source": {}, "created_at": "2026-01-01T00:00:00+00:00"}
+    writer.finish({**facts, "thresholds": [0.5, 0.5], "members": 1, "label_tree": tree.to_json()})
+    yield dict(zip(rows["region_id"], logits, strict=True))
+    shutil.rmtree(root)
+
+
+def test_detectors_of_logits_wait_for_predictions(view):
+    assert detecting.predictions(view.run) is None
+    assert not {"vim", "energy", "max_logit"} & set(detecting.offered(view.run))
+
+
+def test_detectors_of_logits_read_the_predictions_of_their_own_regions(view, predicted):
+    assert {"vim", "energy", "max_logit"} <= set(detecting.offered(view.run))
+    found = detecting.said(view.run, "max_logit")
+    assert found.score == pytest.approx([-predicted[region].max() for region in view.run.table["region_id"]])
+    assert np.isfinite(detecting.said(view.run, "vim").score).all()
+
+
+def test_the_page_says_whose_predictions_a_detector_reads(served, predicted):
+    app = opened("outliers")
+    app.selectbox("detector").select("energy").run()
+    assert not app.exception
+    assert "energy: by the predictions of shallow" in said(app)
+
+
+def test_predictions_of_other_regions_are_left_alone(view, predicted, monkeypatch):
+    monkeypatch.setitem(view.run.__dict__, "table", view.run.table.assign(region_id=view.run.table["region_id"] + 9999))
+    assert detecting.predictions(view.run) is None
