@@ -288,14 +288,18 @@ def run(
 def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
+    images_root: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Pages may import from this folder; repeatable; else the current one."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve the dashboard on 127.0.0.1."""
+    """Serve the dashboard on 127.0.0.1, with workers that import and run what its pages ask for."""
     console = Console(as_json=as_json)
     with _told(console):
         with _opened(workspace, create=True):
             pass
-        _serve(console, workspace, port)
+        _serve(console, workspace, port, tuple(images_root or ()))
 
 
 @app.command()
@@ -325,11 +329,14 @@ def _opened(path: Path, *, create: bool) -> Iterator[Workspace]:
         workspace.close()
 
 
-def _serve(console: Console, workspace: Path, port: int) -> None:
+def _serve(console: Console, workspace: Path, port: int, roots: tuple[Path, ...] = ()) -> None:
     from core.serving import serve_dashboard
 
     serve_dashboard(
-        workspace, port, announce=lambda url: console.result({"url": url}, f"Benthoscope is at {url} (Ctrl-C ends it)")
+        workspace,
+        port,
+        roots=roots,
+        announce=lambda url: console.result({"url": url}, f"Benthoscope is at {url} (Ctrl-C ends it)"),
     )
 
 

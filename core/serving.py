@@ -13,44 +13,58 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 from core.errors import WorkspaceError
+from core.jobs.keeping import Keeper
 
 ADDRESS = "127.0.0.1"
 WORKSPACE_VARIABLE = "BENTHOSCOPE_WORKSPACE"
+ROOTS_VARIABLE = "BENTHOSCOPE_IMAGE_ROOTS"
+"""Folders that pages may look for images in, joined as in PATH."""
 _PORTS_TRIED = 20
 
 
-def serve_dashboard(workspace: Path, port: int, *, announce: Callable[[str], None]) -> None:
-    """Serve until the process ends or is interrupted.
+def serve_dashboard(workspace: Path, port: int, *, roots: Sequence[Path] = (), announce: Callable[[str], None]) -> None:
+    """Serve until the process ends or is interrupted, with workers that do what pages ask for.
 
     Args:
-        workspace: Folder of the workspace.
+        workspace: Folder of the workspace, which exists.
+        roots: Folders that pages may import from; the current one if none is named.
         port: Wished port; the next free one is taken when it is in use.
         announce: Told the address once, before the server starts.
 
     Raises:
-        WorkspaceError: the dashboard is not installed, no port is free, or the server ended with an error.
+        WorkspaceError: the dashboard is not installed, a root is no folder, no port is free, or the server ended with
+            an error.
     """
+    allowed = [root.expanduser().resolve() for root in roots or [Path.cwd()]]
+    for root in allowed:
+        if not root.is_dir():
+            raise WorkspaceError(f"{root} is not a folder; name one that holds images with --images-root DIR")
     script = dashboard_script()
     free = _free_port(port)
     announce(f"http://{ADDRESS}:{free}")
-    environment = os.environ | {WORKSPACE_VARIABLE: str(workspace.expanduser().resolve())}
+    root = workspace.expanduser().resolve()
+    environment = os.environ | {WORKSPACE_VARIABLE: str(root), ROOTS_VARIABLE: os.pathsep.join(map(str, allowed))}
     # The root that holds the packages, so that the app finds them however it was installed.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(script.parent.parent), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and script, no shell
         server_command(script, free), env=environment, cwd=script.parent.parent
     )
     asked_to_end = _pass_on_termination(process)
+    keeper = Keeper(root, environment)
+    keeper.start()
     try:
         code = process.wait()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         return
+    finally:
+        keeper.stop()
     if code != 0 and not asked_to_end.is_set():
         raise WorkspaceError(f"the dashboard's server ended with code {code}; its messages above say why")
 

@@ -111,6 +111,30 @@ class Journal:
         """Ask a run to stop; its process does so at its next progress call."""
         self._set(run_id, cancel_requested=True)
 
+    def rename(self, run_id: int, name: str) -> None:
+        """Give a run another name.
+
+        Raises:
+            WorkspaceError: it is empty or longer than 200 characters.
+        """
+        name = " ".join(name.split())
+        if not 1 <= len(name) <= 200:
+            raise WorkspaceError(f"a run's name has between 1 and 200 characters, got {len(name)}")
+        self._set(run_id, name=name)
+
+    def pin(self, run_id: int, pinned: bool) -> None:
+        """Keep a run at the head of lists, or let it go."""
+        self._set(run_id, pinned_at=self._clock() if pinned else None)
+
+    def pinned(self) -> frozenset[int]:
+        """Ids of the runs that are pinned."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(RunRow.id).where(RunRow.pinned_at.is_not(None))))
+
+    def archive(self, run_id: int, archived: bool) -> None:
+        """Take a run from the lists, or bring it back; nothing of it is deleted."""
+        self._set(run_id, archived_at=self._clock() if archived else None)
+
     def _set(self, run_id: int, **values: Any) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(RunRow.id == run_id).values(**values))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -227,3 +227,26 @@ class ReadOptions:
             raise SettingsError(f"clock_offset must be a number of seconds, got {self.clock_offset}")
         if self.label_separator == "":
             raise SettingsError("label_separator must not be empty; leave it out to let the column decide")
+
+    def to_json(self) -> dict[str, Scalar]:
+        """Plain JSON, what is left as it is left out; the inverse of `options_from_json`."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        usual = ReadOptions.__dataclass_fields__
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in given.items()
+            if value != usual[name].default
+        }
+
+
+def options_from_json(data: Mapping[str, Any]) -> ReadOptions:
+    """Options as `ReadOptions.to_json` writes them.
+
+    Raises:
+        SettingsError: an option is not known, or out of range.
+    """
+    paths = ("images", "metadata", "labels_key", "category_key", "nav")
+    try:
+        return ReadOptions(**{name: Path(value) if name in paths else value for name, value in data.items()})
+    except TypeError as error:
+        raise SettingsError(f"these options of an import are not of this version: {error}") from None

@@ -267,6 +267,7 @@ class RunRow(Base):
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    pinned_at: Mapped[datetime | None]
 
 
 class StageProgress(Base):
@@ -349,3 +350,37 @@ class ReviewLease(Base):
     region_id: Mapped[int] = mapped_column(ForeignKey("regions.id"), primary_key=True)
     actor: Mapped[str] = mapped_column(String(200))
     until: Mapped[datetime]
+
+
+class JobRow(Base):
+    """One piece of work that the worker processes do, and how far it is.
+
+    ``state`` is ``waiting``, ``running``, ``done``, ``failed`` or ``cancelled``; ``lane`` names the worker that does
+    it; ``heard_at`` is the last sign of life of that worker; ``began_with`` is what of ``done`` was there before.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_state", "state"), _NEVER_REUSED)
+
+    id: Mapped[int] = _key()
+    uid: Mapped[str] = mapped_column(String(36), default=new_uid, unique=True)
+    idempotency_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(Text)
+    lane: Mapped[str] = mapped_column(String(20))
+    arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    stage: Mapped[str] = mapped_column(String(40), default="")
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int] = mapped_column(BigInteger, default=0)
+    began_with: Mapped[int] = mapped_column(BigInteger, default=0)
+    stage_began_at: Mapped[datetime | None]
+    heard_at: Mapped[datetime | None]
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error: Mapped[str] = mapped_column(Text, default="")
+    actor: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]

@@ -1,0 +1,200 @@
+"""What each kind of job does: plain arguments in, a plain result out. Everything heavy is imported when it begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from core.errors import SettingsError, WorkspaceError
+from core.progress import Progress
+from core.workspace import Workspace
+
+OUTPUTS = "outputs"
+"""Folder of the workspace that exports and reports go to."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One job at work.
+
+    Attributes:
+        progress_for: Gives the progress callee of a stage; the callee raises `Cancelled` when the job is to stop.
+        say: Adds a line to the job's log.
+    """
+
+    space: Workspace
+    number: int
+    arguments: Mapping[str, Any]
+    actor: str
+    progress_for: Callable[[str, str], Progress]
+    say: Callable[[str], None]
+
+    @property
+    def workers(self) -> int:
+        """Threads or processes that read images."""
+        return os.cpu_count() or 1
+
+
+Doing = Callable[[Task], dict[str, Any]]
+
+
+def import_(task: Task) -> dict[str, Any]:
+    """Arguments: ``source``, ``dataset``, ``format`` (or nothing), ``options`` as text, ``licence``, ``citation``."""
+    from core.catalogue.describing import describe
+    from core.catalogue.importing import import_images, plan_import
+    from core.catalogue.preview import report_text
+    from core.catalogue.records import options_from_json
+
+    given = task.arguments
+    task.say(f"reading {given['source']}")
+    plan = plan_import(Path(given["source"]), options_from_json(given.get("options", {})), given.get("format") or None)
+    report = import_images(
+        task.space,
+        plan,
+        dataset=given["dataset"],
+        actor=task.actor,
+        now=datetime.now(UTC),
+        workers=task.workers,
+        progress=task.progress_for("import", "images"),
+    )
+    if given.get("licence") or given.get("citation"):
+        describe(task.space.database, given["dataset"], given.get("licence", ""), given.get("citation", ""))
+    task.say(report_text(report, 40))
+    counts = report.counts
+    sentence = f"{counts['images']:,} images are in {report.dataset}; {counts['problems']:,} remarks"
+    return {"dataset": report.dataset, "counts": dict(counts), "sentence": sentence}
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Arguments: ``settings`` as `RunSettings.to_json` writes them, ``name`` (or nothing), ``again``."""
+    from core.pipeline import execute
+    from core.settings import RunSettings
+
+    outcome = execute(
+        task.space,
+        RunSettings.from_json(dict(task.arguments["settings"])),
+        name=task.arguments.get("name") or None,
+        actor=task.actor,
+        workers=task.workers,
+        progress_for=task.progress_for,
+        again=bool(task.arguments.get("again")),
+    )
+    task.say(outcome.sentence)
+    return {"run": outcome.info.id, "sentence": outcome.sentence.splitlines()[0]}
+
+
+def export(task: Task) -> dict[str, Any]:
+    """Arguments: ``run``, ``format``, ``conditions``."""
+    from core.publish.writing import as_download, make, rows_of
+
+    opened = task.space.open_run(int(task.arguments["run"]))
+    report = task.progress_for("export", "files")
+    report(0, 1)
+    rows = rows_of(task.space, opened, tuple(task.arguments.get("conditions", ())))
+    written = make(task.space, opened, task.arguments["format"], rows)
+    name, body = as_download(written)
+    path = _keep(task, f"run{opened.id}-{name}", body)
+    report(1, 1)
+    for remark in written.remarks:
+        task.say(remark)
+    return {"file": path.name, "run": opened.id, "sentence": f"{written.count:,} {written.noun} are in {path.name}"}
+
+
+def report(task: Task) -> dict[str, Any]:
+    """Arguments: ``run``."""
+    from core.report.page import run_report
+
+    opened = task.space.open_run(int(task.arguments["run"]))
+    told = task.progress_for("report", "parts")
+    path = _keep(task, f"run{opened.id}-report.html", run_report(task.space, opened, progress=told).encode("utf-8"))
+    return {"file": path.name, "run": opened.id, "sentence": f"the report is {path.name}"}
+
+
+def train(task: Task) -> dict[str, Any]:
+    """Arguments: ``datasets``, ``name``, ``preset``, ``embedder``."""
+    from core.learn.recipes import preset_settings
+    from core.learn.training import train_model
+    from core.settings import EmbedSettings
+
+    given = task.arguments
+    embed = EmbedSettings(embedder=given.get("embedder", "demo"))
+    settings = preset_settings(given.get("preset", "recommended"), tuple(given["datasets"]), embed)
+    trained = train_model(task.space, settings, given["name"], progress_for=task.progress_for)
+    task.say(trained.sentence)
+    return {"model": given["name"], "sentence": trained.sentence.splitlines()[0]}
+
+
+def predict(task: Task) -> dict[str, Any]:
+    """Arguments: ``model``, ``run``."""
+    from core.learn.command import PredictWish, predict_into
+
+    wish = PredictWish((), None, None, int(task.arguments["run"]), (), None, False)
+    done = predict_into(task.space, task.arguments["model"], wish, progress=task.progress_for("predict", "images"))
+    task.say(done.sentence)
+    return {"run": task.arguments["run"], "sentence": done.sentence.splitlines()[0]}
+
+
+def evaluate(task: Task) -> dict[str, Any]:
+    """Arguments: ``model``, ``datasets``, ``outside`` (conditions)."""
+    from core.assess.judging import Question, evaluate_model
+    from core.assess.telling import evaluation_text
+    from core.learn.models import find_model, load_model
+
+    given = task.arguments
+    model = load_model(find_model(given["model"], task.space))
+    question = Question(tuple(given["datasets"]), (), tuple(given.get("outside", ())))
+    kept, _judged = evaluate_model(
+        task.space, model, question, actor=task.actor, progress=task.progress_for("predict", "regions")
+    )
+    task.say(evaluation_text(kept))
+    return {"evaluation": kept.id, "sentence": f"evaluation {kept.id} of {given['model']} is done"}
+
+
+KINDS: Mapping[str, Doing] = {
+    "import": import_,
+    "run": run,
+    "export": export,
+    "report": report,
+    "train": train,
+    "predict": predict,
+    "evaluate": evaluate,
+}
+"""Every kind of job (`core.jobs.lanes.LANE_OF`), and what does it."""
+
+
+def perform(task: Task, kind: str) -> dict[str, Any]:
+    """Do a job.
+
+    Raises:
+        CoreError: it cannot be done, in one sentence.
+        Cancelled: it was asked to stop.
+    """
+    doing = KINDS.get(kind)
+    if doing is None:
+        raise SettingsError(f"this Benthoscope knows no job {kind!r}; update it, then retry")
+    try:
+        return doing(task)
+    except KeyError as error:
+        raise SettingsError(f"the job lacks {error}; ask for it anew") from error
+
+
+def outputs_folder(root: Path) -> Path:
+    """Where exports and reports of a workspace are."""
+    return root / OUTPUTS
+
+
+def _keep(task: Task, name: str, body: bytes) -> Path:
+    from core.artefacts import write_atomically
+
+    folder = outputs_folder(task.space.root)
+    path = folder / f"{task.number:06d}-{name}"
+    try:
+        folder.mkdir(exist_ok=True)
+        write_atomically(path, body)
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be written ({error.strerror or error}); free some space") from error
+    return path
