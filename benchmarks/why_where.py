@@ -1,11 +1,12 @@
 """Where do why-maps point? On TrashCan's masks: animals in front of a reference without animals, beside baselines.
 
-    python -m benchmarks.why_where [--limit 500] [--shared ../shared]
+    python -m benchmarks.why_where [--limit 500] [--shared ../shared] [--demo WORKSPACE]
 
 For each of the two cameras the reference is every frame without an animal and the targets are the frames with one; a
 frame is compared with other videos only. Maps are judged by the masks of the animals, in pixels: pointing game, energy
 inside, and the chance that a pixel on an animal is higher than one beside. Intervals are bootstrapped over videos, also
-of the difference to the best baseline (of any grid).
+of the difference to the best baseline (of any grid). With ``--demo`` the demonstration's truly new animals take
+TrashCan's place, by the product's own ``explain-check`` on its newest run.
 """
 
 from __future__ import annotations
@@ -207,11 +208,33 @@ def summarised(values: dict[str, list[float]], groups: np.ndarray) -> dict[str, 
     return {"best_baseline": rival, "ways": rows}
 
 
+def demonstration(folder: Path, limit: int) -> dict[str, Any]:
+    """What ``explain-check`` measures on the demonstration's new animals, by their rendered masks."""
+    from core.explain.check import check_maps
+    from core.explain.report import check_json, check_text
+    from core.workspace import open_workspace
+
+    workspace = open_workspace(folder, create=False)
+    try:
+        info = next(info for info in workspace.runs() if info.state == "done")
+        check = check_maps(workspace.open_run(info.id), workspace, limit=limit)
+    finally:
+        workspace.close()
+    print(check_text(check))
+    return check_json(check)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, default=500, help="frames a camera, evenly from its videos")
     parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[1] / ".." / "shared")
+    parser.add_argument("--demo", type=Path, help="workspace of the demonstration, to measure instead")
     words = parser.parse_args()
+    if words.demo is not None:
+        print(
+            "kept in", append_result("why_where", {"demo": demonstration(words.demo, words.limit)}, packages=PACKAGES)
+        )
+        return
     figures: dict[str, Any] = {"k": K}
     for camera in ("16:9", "4:3"):
         found = measure(words.shared.resolve(), camera, words.limit)

@@ -311,7 +311,7 @@ class Viewer {
     if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || !this.root.isConnected) return;
     // A list that has the focus keeps its arrows; a slider too.
     const target = event.composedPath()[0];
-    const listed = target instanceof Element && (target.closest('[role="listbox"], [role="tablist"], [role="radiogroup"]') || target.type === "range");
+    const listed = target instanceof Element && (target.closest('[role="listbox"], [role="tablist"], [role="radiogroup"], [role="application"]') || target.type === "range");
     const actions = {
       "+": () => this.zoomBy(1.4), "=": () => this.zoomBy(1.4), "-": () => this.zoomBy(1 / 1.4), 0: () => this.fit(),
       1: () => this.actual(), b: () => this.boxes.click(), w: () => this.nextLayer(),
