@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -91,11 +92,11 @@ def index(table: pd.DataFrame, descendants: Mapping[str, Sequence[str]] | None =
     """
     below = descendants or {}
     above = _above(below)
-    said, tree, names = _concepts(table, above)
-    values: dict[Facet, tuple[str, ...]] = {"concept": names}
+    said, tree, concepts = _concepts(table, above)
+    values: dict[Facet, tuple[str, ...]] = {"concept": concepts}
     single: dict[Facet, np.ndarray] = {}
-    for facet, column in _columns(table).items():
-        single[facet], values[facet] = _coded(column)
+    for facet, (codes, names) in _columns(table).items():
+        single[facet], values[facet] = codes, names
     plain = np.zeros(len(table), bool)
     plain[said[0]] = True
     unlabelled = ~table["labelled"].fillna(False).to_numpy(dtype=bool) & ~plain
@@ -113,7 +114,7 @@ def index(table: pd.DataFrame, descendants: Mapping[str, Sequence[str]] | None =
         blanks,
         numbers,
         {span: _binned(column) for span, column in numbers.items()},
-        table["path"].astype(object).str.casefold().to_numpy(dtype=object),
+        table["path"].str.lower().to_numpy(dtype=object),
         plane(*(table[name].to_numpy(dtype=float, na_value=np.nan) for name in ("x", "y"))),
         tuple((names, codes) for codes, names in (_coded(table[name]) for name in extra)),
     )
@@ -167,8 +168,7 @@ def _concepts(table: pd.DataFrame, above: Mapping[str, Sequence[str]]) -> tuple[
 
     lists = table["concepts"].to_numpy()
     lengths = np.fromiter((0 if names is None else len(names) for names in lists), np.int64, len(lists))
-    said = [names for names, length in zip(lists, lengths, strict=True) if length]
-    flat = pd.Series(np.concatenate([np.asarray(names, dtype=object) for names in said]) if said else [], dtype=object)
+    flat = pd.Series(list(chain.from_iterable(names for names in lists if names is not None)), dtype=object)
     own, own_names = _coded(flat)
     names = tuple(sorted({name for kept in own_names for name in (kept, *above.get(kept, ()))}, key=natural))
     place = {name: code for code, name in enumerate(names)}
@@ -188,18 +188,30 @@ def _concepts(table: pd.DataFrame, above: Mapping[str, Sequence[str]]) -> tuple[
     return (rows.astype(np.int32), codes.astype(np.int32)), tree, names
 
 
-def _columns(table: pd.DataFrame) -> dict[Facet, pd.Series]:
-    flagged = table["flagged"].astype("object").map({True: "yes", False: "no"}, na_action="ignore")
-    cluster = table["cluster"].astype("object").map(lambda n: "noise" if n < 0 else str(int(n)), na_action="ignore")
+def _columns(table: pd.DataFrame) -> dict[Facet, tuple[np.ndarray, tuple[str, ...]]]:
+    """Places and values of every facet with one value a region."""
+    import pandas as pd
+
+    flagged = table["flagged"].astype("boolean")
+    judged = (flagged.notna() & table["ood_score"].notna()).to_numpy()
+    numbers, clusters = pd.factorize(table["cluster"].astype("Int64"), sort=True)
+    noise = bool(len(clusters)) and int(clusters[0]) < 0
+    if noise:  # the last of the values, not the first
+        numbers = np.where(numbers == 0, len(clusters) - 1, numbers - 1 + (numbers < 0))
+    named = [str(int(number)) for number in clusters[noise:]]
+    text: tuple[Facet, ...] = ("set", "dataset", "group", "site", "camera")
     return {
-        "set": table["set"],
-        "flagged": flagged.where(table["ood_score"].notna(), None),
-        "dataset": table["dataset"],
-        "group": table["group"],
-        "site": table["site"],
-        "camera": table["camera"],
-        "cluster": cluster,
+        "flagged": _without_unused(np.where(judged, flagged.fillna(False).to_numpy(dtype=np.int32), -1), ("no", "yes")),
+        "cluster": (numbers.astype(np.int32), (*named, *(("noise",) if noise else ()))),
+        **{facet: _coded(table[facet]) for facet in text},
     }
+
+
+def _without_unused(codes: np.ndarray, values: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
+    used = [place for place in range(len(values)) if (codes == place).any()]
+    places = np.full(len(values) + 1, -1, np.int32)
+    places[used] = np.arange(len(used))
+    return places[codes], tuple(values[place] for place in used)
 
 
 def _blanks(table: pd.DataFrame, unlabelled: np.ndarray) -> dict[str, np.ndarray]:

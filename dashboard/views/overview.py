@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.review.repeats import repeat_threshold
-from dashboard import cached, choosing, figures, findings, geography, parts, sightings, summaries
+from dashboard import cached, choosing, figures, findings, geography, parts, sightings, summaries, words
 from dashboard.gallery import gallery
 from dashboard.state import View
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from dashboard.cached import Part
     from dashboard.sightings import Measure
     from dashboard.summaries import By
+
+
+MOST_PLACES = 8000
+"""Positions that are drawn."""
 
 
 def page(view: View) -> None:
@@ -115,8 +119,17 @@ def _time(view: View, part: Part, place: DeltaGenerator) -> None:
 def _positions(view: View, part: Part, places: pd.DataFrame) -> None:
     lacking = len(part.frame) - len(places)
     with parts.card("positions", "Where it was filmed", findings.left_out(lacking, "position")):
-        chart = cached.figure(view, "positions", (part.named,), lambda: geography.positions(places, view.theme))
+        drawn = cached.of_part(part, _drawn_places)
+        chart = cached.figure(view, "positions", (part.named,), lambda: geography.positions(drawn, view.theme))
         parts.plot(chart, key="positions", alt="Positions of images", data=lambda: places.drop(columns="row"))
+        if len(drawn) < len(places):
+            parts.note(f"An even sample of {words.count(len(drawn))} is drawn; the CSV holds all.")
+
+
+def _drawn_places(frame: pd.DataFrame) -> pd.DataFrame:
+    """Positions, an even sample where there are more than a plot can hold."""
+    places = summaries.positions(frame)
+    return places.iloc[:: -(-len(places) // MOST_PLACES)] if len(places) > MOST_PLACES else places
 
 
 def _seen_where(view: View, part: Part, among: tuple[By, ...]) -> None:
