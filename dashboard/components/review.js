@@ -39,12 +39,12 @@ class Review {
       onkeydown: (event) => this.noteKey(event) });
     this.repeatNote = element("p", { class: "repeats" });
     this.boxNote = element("p", { class: "boxes" });
-    this.nearest = element("div", { class: "nearest", "aria-label": "Nearest reference pictures" });
+    this.nearest = element("div", { class: "nearest", role: "group", "aria-label": "Nearest reference pictures" });
     this.compared = element("p", { class: "compared" }, "Compared with the nearest of the reference, none of its own group");
     this.side = element("div", { class: "side" }, this.title, this.buttons, this.concept, this.noteField, this.repeatNote, this.boxNote,
       this.strange, this.said, this.facts);
     this.message = element("p", { class: "message", role: "alert" });
-    this.done = element("div", { class: "done", "aria-label": "Decided last" });
+    this.done = element("div", { class: "done", role: "group", "aria-label": "Decided last" });
     this.stageColumn = element("div", { class: "left" }, this.stage.root, this.compared, this.nearest);
     this.body = element("div", { class: "body" }, this.stageColumn, this.grid.root, this.side);
     this.root = element("div", { class: "review", tabindex: "0" }, this.top, this.message, this.body, this.done, this.picker.root);
