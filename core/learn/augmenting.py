@@ -23,25 +23,26 @@ def augmentation(name: str, side: int) -> Callable[[Tensor], Tensor]:
     """``[3, H, W]`` uint8 to ``[3, side, side]`` uint8.
 
     ``none`` only resizes; ``light`` crops at least half of the picture and mirrors it; ``fathomnet-2023`` adds
-    rotation, zoom up to 1.1, brightness and contrast, and warp up to 0.2, each with probability 0.75; ``seafloor-2021`` blur,
-    brightness and contrast, JPEG, saturation, affine and perspective changes.
+    rotation, zoom up to 1.1, brightness and contrast, and warp up to 0.2, each with probability 0.75;
+    ``seafloor-2021`` blur, brightness and contrast, JPEG, saturation, affine and perspective changes.
 
     Raises:
         SettingsError: there is no such augmentation.
     """
-    square = v2.Resize((side, side), antialias=True)
+    square: Callable[[Tensor], Tensor] = v2.Resize((side, side), antialias=True)
+    made: Callable[[Tensor], Tensor]
     if name == "none":
-        return square
-    if name == "light":
-        return v2.Compose(
+        made = square
+    elif name == "light":
+        made = v2.Compose(
             [
                 v2.RandomResizedCrop(side, scale=(0.5, 1.0), ratio=(3 / 4, 16 / 9), antialias=True),
                 v2.RandomHorizontalFlip(),
                 v2.RandomApply([v2.ColorJitter(0.2, 0.2, 0.1)], p=0.5),
             ]
         )
-    if name == "fathomnet-2023":
-        return v2.Compose(
+    elif name == "fathomnet-2023":
+        made = v2.Compose(
             [
                 v2.RandomHorizontalFlip(),
                 v2.RandomVerticalFlip(),
@@ -51,8 +52,8 @@ def augmentation(name: str, side: int) -> Callable[[Tensor], Tensor]:
                 v2.RandomResizedCrop(side, scale=(0.56, 1.0), antialias=True),
             ]
         )
-    if name == "seafloor-2021":
-        return v2.Compose(
+    elif name == "seafloor-2021":
+        made = v2.Compose(
             [
                 v2.RandomApply([v2.GaussianBlur(5, (0.1, 2.0))], p=0.3),
                 v2.RandomApply([v2.ColorJitter(brightness=0.3, contrast=0.3, saturation=0.3)], p=0.75),
@@ -63,7 +64,9 @@ def augmentation(name: str, side: int) -> Callable[[Tensor], Tensor]:
                 square,
             ]
         )
-    raise SettingsError(f"an augmentation is {', '.join(AUGMENTATIONS)}, got {name!r}")
+    else:
+        raise SettingsError(f"an augmentation is {', '.join(AUGMENTATIONS)}, got {name!r}")
+    return made
 
 
 def augmented(pictures: list[Tensor], change: Callable[[Tensor], Tensor]) -> Tensor:

@@ -37,6 +37,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         f"- Groups: {len(groups['training'])} for training, {len(groups['validation'])} for validation (thresholds and "
         f"calibration), {len(groups['held_out'])} held out and never looked at.",
         *rare,
+        *(f"- {_text(note)}" for note in facts.get("notes", ())),
         "",
         "## What it reaches on validation groups",
         "",

@@ -43,7 +43,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             if meta.get("fingerprint") != fingerprint:
                 return None

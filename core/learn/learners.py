@@ -19,6 +19,7 @@ from core.embed.load import load_embedder
 from core.learn.features import stored_features
 from core.learn.gathering import Examples
 from core.learn.heads import HeadSpec, LinearHeads
+from core.learn.leaks import Leak, measure_leak
 from core.learn.pooling import Pooling, with_pooling
 from core.learn.probing import fit_probe
 from core.learn.recipes import TrainSettings
@@ -51,6 +52,9 @@ class Learner(Protocol):
 
     def logits(self, fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """``[n, C]`` of some examples."""
+
+    def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> Leak | None:
+        """Near copies of watched examples among those learnt from; ``None`` where nothing can tell."""
 
 
 class FrozenLearner:
@@ -95,6 +99,9 @@ class FrozenLearner:
             values = fit.heads.cpu()(torch.from_numpy(self._of(rows))).numpy()
         mean: NDArray[np.float32] = values.reshape(-1, members, count).mean(1)
         return mean
+
+    def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> Leak | None:
+        return measure_leak(self._of(np.flatnonzero(use)), self._of(np.flatnonzero(watch)))
 
     def _of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return self._features[[self._place[int(row)] for row in rows]]

@@ -1,8 +1,8 @@
 """What training a whole network minimises.
 
 `bce`: binary cross-entropy; `asymmetric`: Ridnik et al. 2021, arXiv 2009.14119, eq. 4 and 5, with gamma- = 4,
-gamma+ = 0 and a margin of 0.05, for concepts that nearly every picture lacks. A `single` head has softmax cross-entropy, with
-class weights if asked for.
+gamma+ = 0 and a margin of 0.05, for concepts that nearly every picture lacks. A `single` head has softmax
+cross-entropy, with class weights if asked for.
 
 The contract: a cell that is unknown adds nothing, neither to the loss nor to what it is divided by.
 """

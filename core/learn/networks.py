@@ -37,6 +37,7 @@ from core.learn.checkpoints import (
 )
 from core.learn.gathering import Examples
 from core.learn.heads import HeadSpec, LinearHeads
+from core.learn.leaks import Leak
 from core.learn.learners import Fit
 from core.learn.losses import inverse_frequency, network_loss, oversampled
 from core.learn.models import Model
@@ -160,6 +161,9 @@ class NetworkLearner:
 
         embed_regions(jobs, scorer, on_batch=take, workers=self._workers)
         return found
+
+    def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> Leak | None:
+        return None  # there are no features that stay still
 
     # --- one epoch ----------------------------------------------------------------------------------------------------
 

@@ -136,10 +136,14 @@ def train_model(
     )
     if settings.refit_all:
         fit = learner.fit(opened, validation, progress_for("refit", "steps"), label="refit")
-    notes = [*examples.notes]
+    leak = learner.leak(training, validation)
+    notes = [*examples.notes, *([leak.sentence] if leak is not None and leak.sentence else [])]
     if reasons:
         notes.append(f"{len(reasons):,} images could not be opened: {next(iter(reasons.values()))}")
     facts = _facts(name, settings, examples, np.where(opened, sides, -1), heads, chosen, fit)
+    facts["notes"] = notes
+    if leak is not None:
+        facts["figures"]["leak"] = {"share": round(leak.share, 4), "images": leak.images}
     save_model(folder, facts, [(fit.body, fit.heads)], model_card(facts))
     shutil.rmtree(work, ignore_errors=True)
     return Trained(folder, facts, tuple(notes))
