@@ -46,7 +46,10 @@ def read_ifdo(source: Path, options: ReadOptions) -> Reading:
         FormatError: the file cannot be read, or is not iFDO.
     """
     report = Report()
-    data = load_json(source, report) if source.suffix.lower() == ".json" else load_yaml(source, report)
+    try:
+        data = load_json(source, report) if source.suffix.lower() == ".json" else load_yaml(source, report)
+    except RecursionError:
+        raise FormatError(f"{source.name} is nested too deeply to be a file of annotations") from None
     if not isinstance(data, dict) or not isinstance(data.get(ITEMS), dict):
         raise FormatError(f"{source.name} is not iFDO: an object with {HEADER} and {ITEMS} was expected")
     header = data.get(HEADER) if isinstance(data.get(HEADER), dict) else {}

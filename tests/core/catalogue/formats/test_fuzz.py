@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,9 @@ from core.catalogue.formats.registry import read
 from core.catalogue.records import PROBLEMS, Reading, ReadOptions
 from core.errors import FormatError
 
-HARD = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+"""Each test's examples: ``FUZZ_EXAMPLES=1500 pytest tests/core/catalogue/formats -k fuzz`` tries over 20,000."""
+HARD = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FILES = ("a.jpg", "b.jpg", "sub/c.png")
 HEADERS = ["time", "date", "lat", "lon", "depth", "altitude", "gps_altitude", "labels", "dive", "x"]
 CELLS = st.one_of(

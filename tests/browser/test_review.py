@@ -1,0 +1,120 @@
+"""Reviewing by keyboard alone in a real browser: decide, undo, load again; what is not acknowledged is sent again."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from core.review.standing import standing
+from core.workspace import open_workspace
+from tests.browser import driver
+from tests.browser.driver import settle
+
+STATE = """() => {
+  const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
+  const found = all(document).find((e) => e.classList.contains('review'));
+  return found ? { ...found.dataset, counted: found.querySelector('.counted').textContent } : {};
+}"""
+
+
+@pytest.fixture(scope="module")
+def copy(workspace, tmp_path_factory):
+    return shutil.copytree(workspace, tmp_path_factory.mktemp("reviewed") / "workspace")
+
+
+@pytest.fixture(scope="module")
+def written(copy):
+    with driver.server(copy) as found:
+        yield found
+
+
+def ready(page, other_than: str = "") -> dict[str, str]:
+    for _ in range(400):
+        state = page.evaluate(STATE)
+        if state.get("region") and state["region"] != other_than and state.get("waiting", "0") == "0":
+            return state
+        page.wait_for_timeout(25)
+    raise AssertionError(f"no next picture came: {state}")
+
+
+def opened(page, address: str, name: str) -> dict[str, str]:
+    page.goto(f"{address}/review?run=2")
+    settle(page)
+    page.get_by_label("Your name").fill(name)
+    page.keyboard.press("Enter")
+    return ready(page)
+
+
+def kept(copy, actor: str) -> list[tuple[int | None, str, str | None, int]]:
+    space = open_workspace(copy)
+    found = [one for one in standing(space.database) if one.actor == actor]
+    space.close()
+    return [(one.region_id, one.verdict, one.concept, len(one.boxes)) for one in found]
+
+
+def test_keys_alone_decide_name_draw_undo_and_survive_a_reload(browsers, written, copy):
+    with browsers.page() as (page, log):
+        first = opened(page, written, "Ada")
+        page.keyboard.press("1")
+        second = ready(page, first["region"])
+        page.keyboard.press("b")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("b")
+        page.keyboard.press("2")
+        page.keyboard.type("urch")
+        page.keyboard.press("Enter")
+        third = ready(page, second["region"])
+        page.keyboard.press("4")
+        ready(page, third["region"])
+        page.keyboard.press("z")
+        undone = ready(page)
+        page.wait_for_timeout(400)
+        assert undone["region"] == third["region"]
+        assert kept(copy, "Ada") == [
+            (int(first["region"]), "new", None, 0),
+            (int(second["region"]), "taxon", "urchin", 1),
+        ]
+        counted = page.evaluate(STATE)["counted"].split(" · ")[0]
+        page.reload()
+        settle(page)
+        again = ready(page)
+        assert (again["region"], again["counted"].split(" · ")[0]) == (third["region"], counted)
+        assert log.errors == []
+        assert log.outside == []
+
+
+def test_what_the_server_did_not_hear_is_sent_again_after_a_reload(browsers, written, copy):
+    with browsers.page() as (page, log):
+        first = opened(page, written, "Bob")
+        page.route("**/bs/review/decide", lambda route: route.abort())
+        page.keyboard.press("5")
+        page.get_by_text("not saved yet").wait_for()
+        assert kept(copy, "Bob") == []
+        page.unroute("**/bs/review/decide")
+        page.reload()
+        settle(page)
+        ready(page, first["region"])
+        assert kept(copy, "Bob") == [(int(first["region"]), "water", None, 0)]
+        assert all("ERR_FAILED" in error or "net::" in error for error in log.errors)
+
+
+def test_the_grid_decides_on_many_at_once(browsers, written, copy):
+    with browsers.page() as (page, log):
+        opened(page, written, "Cy")
+        page.keyboard.press("g")
+        page.get_by_role("option").nth(5).wait_for()
+        for key in (" ", "ArrowRight", " ", "ArrowRight", " "):
+            page.keyboard.press(key)
+        page.get_by_text("3 pictures chosen").wait_for()
+        page.keyboard.press("6")
+        page.wait_for_timeout(800)
+        assert [verdict for _, verdict, _, _ in kept(copy, "Cy")] == ["habitat"] * 3
+        page.keyboard.press("?")
+        page.get_by_text("Any key closes this.").wait_for()
+        page.keyboard.press("?")
+        page.keyboard.press("z")
+        page.wait_for_timeout(800)
+        assert kept(copy, "Cy") == []
+        assert log.errors == []
