@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard import parts, review_results, review_work
+from dashboard import parts, review_results, review_takeaway, review_work
 from dashboard.state import View
 
 
@@ -15,3 +15,4 @@ def page(view: View) -> None:
     )
     review_work.work(view)
     review_results.results(view)
+    review_takeaway.takeaway(view)

@@ -30,16 +30,7 @@ def drawn(app: AppTest) -> str:
 
 
 def page() -> AppTest:
-    def draw() -> None:
-        from dashboard import state
-        from dashboard.theme import theme_for
-        from dashboard.views import review
-
-        space = state.workspace()
-        runs = tuple(space.runs())
-        review.page(state.View(space, runs, state.open_run(space, runs[0]), theme_for("light", None)))
-
-    return AppTest.from_function(draw, default_timeout=60)
+    return AppTest.from_file(str(Path(__file__).with_name("review_script.py")), default_timeout=60)
 
 
 def test_an_empty_review_says_what_to_do(space):
@@ -82,6 +73,22 @@ def test_one_verdict_for_a_selection_and_its_undo(space, monkeypatch):
     assert done["count"] == 5
     review_results._take_back(view, done)
     assert standing(space.database) == []
+
+
+def test_what_was_decided_is_prepared_and_downloaded(space):
+    region = int(space.open_run(2).table["region_id"].iloc[0])
+    decide(space.database, Act("taken-home", "Ada", 2, "new", regions=(region,)), now=NOW)
+    app = page().run()
+    app.selectbox(key="takeaway_format").set_value("coco").run()
+    app.button(key="takeaway_prepare").click().run()
+    assert not app.exception
+    ready = app.session_state["takeaway_ready"]
+    assert (ready["name"], ready["count"]) == ("coco.json", 1)
+    assert b"decided_at" in ready["data"]
+    app.selectbox(key="takeaway_format").set_value("darwin-core").run()
+    app.button(key="takeaway_prepare").click().run()
+    assert not app.exception
+    assert "Darwin Core needs the AphiaIDs of WoRMS" in drawn(app)
 
 
 def test_the_history_of_a_picture_in_words(space):
