@@ -74,7 +74,7 @@ def test_moving_between_pages_keeps_the_run(browsers, address):
         page.get_by_role("link", name="Outliers").click()
         page.wait_for_url("**/outliers?run=1")
         settle(page)
-        switch = page.get_by_test_id("stSelectbox").locator("input")
+        switch = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").locator("input")
         assert switch.input_value().startswith("1 · Drawn in parts · ")
         switch.click()
         page.get_by_role("option", name="2 · Drawn · ").click()
