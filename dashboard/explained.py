@@ -84,6 +84,24 @@ PLACES = (
         "core(a): distance from a to its n-th nearest neighbour; clusters are cut from the tree of d by persistence.",
         "Campello, Moulavi & Sander 2013, doi 10.1007/978-3-642-37456-2_14; McInnes, Healy & Astels 2017, JOSS 2(11).",
     ),
+    Entry(
+        "Species or dives? What clusters sort by",
+        "Compares the clusters with the concepts that people named, and with groups such as dives. 0 is what chance "
+        "gives, 1 the same division. Where groups score higher, the clusters follow light, camera and ground more than "
+        "animals.",
+        r"\mathrm{AMI}(U, V) = \frac{I(U, V) - \mathbb{E}[I]}{\tfrac12 (H(U) + H(V)) - \mathbb{E}[I]}",
+        "I: what two divisions of the regions say of each other; H: what each says; E: of random ones of these sizes.",
+        "Vinh, Epps & Bailey 2010, JMLR 11, 2837.",
+    ),
+    Entry(
+        "New images on an old map: approximate",
+        "Another run's regions can be laid over this map, which does not move: each stands at the weighted mean of its "
+        "15 nearest neighbours here. What is far from everything has no true place, so look at its distance first.",
+        r"y(x) = \frac{\sum_n w_n\, y_n}{\sum_n w_n}, \qquad w_n = e^{-(d_n - d_1) / \sigma}, \quad "
+        r"\sum_n w_n = \log_2 k",
+        "d: cosine distances to the k nearest regions of the map; yₙ: their places.",
+        "McInnes, Healy & Melville 2018, arXiv 1802.03426, algorithm 3: where UMAP's own transform begins.",
+    ),
 )
 """Where it sits."""
 
@@ -214,6 +232,9 @@ KEYS = (
     ("B", "in the image panel: boxes on and off"),
     ("W", "in the image panel: the next why-map, and off"),
     ("← → ↑ ↓ and Enter", "in the image panel, on one of two compared pictures: move over its places, hold one"),
+    ("M, L, R", "on the map: move, lasso, box; Shift while drawing adds, Alt takes away"),
+    ("+ − 0 and arrows", "on the map: nearer, farther, all of it, along"),
+    ("Enter", "on the map: open the picture pointed at"),
     ("Esc", "let go of what is chosen; close the image panel"),
 )
 

@@ -15,7 +15,7 @@ import { BEHIND, CHOSEN, GlPoints, POINT } from "./map_points.js";
 import { Hands } from "./map_tools.js";
 
 const SLOW = 45; // milliseconds of a frame beyond which fewer points are drawn while the map moves
-const TOOLS = [["pan", "Move", "Drag moves the map (m)"], ["lasso", "Lasso", "Draw around points (l)"], ["box", "Box", "Draw a box (b)"]];
+const TOOLS = [["pan", "Move", "Drag moves the map (m)"], ["lasso", "Lasso", "Draw around points (l)"], ["box", "Box", "Draw a box (r)"]];
 const kept = new WeakMap();
 
 export default function mount(component) {
@@ -209,7 +209,7 @@ class MapView {
     const layers = { ...this.layers.on, names: this.layers.on.names && names.length > 0 };
     return {
       camera, ratio, colours, size, areas, drawing, ringed, names, cards, positions, layers, visible, scale, faint,
-      drawingAdds: this.drawingAdds, hovered: this.hover.row, colouring: this.data.colouring, title: this.data.title,
+      drawingAdds: this.drawingAdds, hovered: this.hover.row, colouring: this.data.colouring, title: this.data.title, placed: this.data.placed,
       tint: (row) => this.data.colouring.palette[codes[row]], hidden: (code) => this.legend.hidden.has(code),
       chosen: (row) => (flags[row] & CHOSEN) !== 0,
       pictures: () => (this.moving ? [] : this.wanted(chosenPictures({ camera, grid, positions, visible, ringed, scale }))),
@@ -330,7 +330,7 @@ class MapView {
     const middle = [this.camera.width / 2, this.camera.height / 2];
     const keys = {
       "+": () => this.zoomed(...middle, 1.6), "=": () => this.zoomed(...middle, 1.6), "-": () => this.zoomed(...middle, 1 / 1.6),
-      0: () => this.fit(), m: () => this.take("pan"), l: () => this.take("lasso"), b: () => this.take("box"), Escape: () => this.clear(),
+      0: () => this.fit(), m: () => this.take("pan"), l: () => this.take("lasso"), r: () => this.take("box"), Escape: () => this.clear(),
       Enter: () => this.hover.row >= 0 && this.component.setTriggerValue("open", { row: this.hover.row }),
     };
     keys[name]?.();
@@ -350,6 +350,7 @@ class MapView {
       this.root.dataset.inside = inside;
       said.push(`${inside.toLocaleString("en")} regions in the area`);
     }
+    if (this.data.placed.length) said.push(`${this.data.placed.length.toLocaleString("en")} placed approximately`);
     this.status.textContent = said.join(" · ");
     this.without.hidden = this.areas.length === 0;
   }

@@ -42,6 +42,7 @@ export class Legend {
     const shown = !this.hidden.has(code);
     const dot = element("i", { "aria-hidden": "true" });
     dot.style.background = colour;
+    dot.style.opacity = code < (alone ? 1 : 2) ? 0.5 : 1; // as on the map
     return element("button", {
       type: "button", class: "entry", "aria-pressed": String(shown), "data-code": code,
       title: shown ? `Hide; double click shows it alone` : "Show",

@@ -1,5 +1,7 @@
 // What lies behind and before the points: density, rings, names, pictures, areas, and what the pointer is at.
 
+import { clamp } from "./dom.js";
+
 const LEVELS = 12;
 const CANDIDATES = 900; // points in view beyond which none becomes a picture
 const PICTURES = 150;
@@ -51,12 +53,13 @@ export function drawOverlay(context, scene) {
   const { camera, ratio, layers, colours } = scene;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, camera.width, camera.height);
-  const pictures = layers.pictures ? drawPictures(context, scene) : [];
   if (layers.rings) {
     context.lineWidth = 2;
     context.strokeStyle = colours.flagged;
-    for (const row of scene.ringed) ring(context, scene, row, scene.size / 2 + 3.5, pictures);
+    for (const row of scene.ringed) ring(context, scene, row, scene.size / 2 + 3.5, []);
   }
+  if (layers.placed) drawPlaced(context, scene);
+  const pictures = layers.pictures ? drawPictures(context, scene) : [];
   for (const { corners, adds } of scene.areas) outline(context, camera, corners, colours, adds, true);
   if (scene.drawing.length > 1) outline(context, camera, scene.drawing, colours, scene.drawingAdds, false);
   if (layers.names) drawNames(context, scene);
@@ -66,6 +69,17 @@ export function drawOverlay(context, scene) {
     ring(context, scene, scene.hovered, scene.size / 2 + 4, pictures);
   }
   return pictures;
+}
+
+// Regions of another run: hollow squares, since where they stand is approximate.
+function drawPlaced(context, { camera, placed, colours, scale }) {
+  const side = 7 * scale;
+  context.lineWidth = 1.6;
+  context.strokeStyle = colours.accent;
+  for (const [x, y] of placed) {
+    const [px, py] = camera.toScreen(x, y);
+    if (px > -side && py > -side && px < camera.width + side && py < camera.height + side) context.strokeRect(px - side / 2, py - side / 2, side, side);
+  }
 }
 
 function ring(context, { camera, positions, visible }, row, radius, pictures) {
@@ -104,10 +118,11 @@ function drawNames(context, { camera, names, colours, scale }) {
   context.lineJoin = "round";
   const taken = [];
   for (const { x, y, text } of names) {
-    const [px, py] = camera.toScreen(x, y);
-    if (px < 0 || py < 0 || px > camera.width || py > camera.height) continue;
+    const [at, py] = camera.toScreen(x, y);
+    if (at < 0 || py < 0 || at > camera.width || py > camera.height) continue;
     const short = text.length > 34 ? `${text.slice(0, 33)}…` : text;
     const half = context.measureText(short).width / 2 + 4;
+    const px = clamp(at, half, camera.width - half);
     const box = [px - half, py - 10 * scale, px + half, py + 10 * scale];
     if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
     taken.push(box);
@@ -149,13 +164,14 @@ export function chosenPictures({ camera, grid, positions, visible, ringed, scale
 }
 
 function drawPictures(context, scene) {
-  const { cards, colours, scale, tint } = scene;
+  const { cards, colours, scale, tint, layers } = scene;
   const drawn = [];
-  context.lineWidth = 2;
+  const strange = new Set(layers.rings ? scene.ringed : []);
+  context.lineWidth = 2.5;
   for (const { row, x, y } of scene.pictures()) {
     const box = cards.draw(context, row, x, y, SIDE * scale);
     if (!box) continue;
-    context.strokeStyle = tint(row) ?? colours.line;
+    context.strokeStyle = strange.has(row) ? colours.flagged : tint(row);
     context.strokeRect(...box);
     drawn.push({ row, box });
   }

@@ -217,3 +217,18 @@ def test_a_run_without_depth_and_scores_has_a_map(bare):  # noqa: F811
     app = opened("map")
     assert not app.exception
     assert "bs-empty" not in said(app)
+
+
+def test_another_runs_regions_are_placed_and_said_to_be_approximate(served):
+    app = opened("map", placed="1")
+    assert not app.exception
+    assert "384 regions of run 1 are drawn as squares. Their places are approximate" in said(app)
+    assert "approximate:" not in said(opened("map", placed="77"))
+    assert "holds all of its regions already" not in said(app)
+
+
+def test_the_map_is_measured_on_request(served):
+    app = opened("map")
+    next(toggle for toggle in app.toggle if toggle.key == "map_measured").set_value(True).run()
+    assert not app.exception
+    assert "Trustworthiness 0." in said(app)

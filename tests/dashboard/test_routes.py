@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from core.catalogue.schema import Image as ImageRow
 from dashboard import assets, routes, state
 from dashboard.access import HostGuard, host_allowed
+from dashboard.bodies import BODIES
 from dashboard.listings import LISTINGS
 from tests.dashboard.asgi import get
 from tests.dashboard.synthetic import HOSTILE
@@ -266,3 +267,28 @@ def test_every_route_asks_who_is_there(app, monkeypatch):
             path.replace("{key}", "k").replace("{block}", "0").replace("{version}", "v").replace("{name}", "gallery.js")
         )
         assert get(app, path).status == 403
+
+
+def test_an_array_comes_as_its_bytes_and_only_by_its_key(app):
+    key = BODIES.put(np.arange(5, dtype=np.float32), "test", "five")
+    answer = get(app, f"/bs/body/{key}")
+    assert answer.status == 200
+    assert answer.body == np.arange(5, dtype=np.float32).tobytes()
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-encoding"] == "identity"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert get(app, "/bs/body/00").status == 410
+    assert get(app, "/bs/body/..%2f..%2fetc%2fpasswd").status in (404, 410)
+    assert get(app, f"/bs/body/{key}", {"host": "evil.example"}).status == 403
+
+
+def test_regions_are_described_by_rows_of_a_run(app, view):
+    answer = get(app, "/bs/items/2?rows=0-2,5")
+    items = json.loads(answer.body)["items"]
+    assert [item["row"] for item in items] == [0, 1, 2, 5]
+    assert items[0]["name"] == view.run.table["path"].iloc[0].rsplit("/", 1)[-1]
+    assert any(line.startswith("score ") for line in items[0]["lines"])
+    assert get(app, "/bs/items/99?rows=0").status == 404
+    assert get(app, "/bs/items/2?rows=0-99999").status == 422
+    assert get(app, "/bs/items/2?rows=<script>").status == 422
+    assert get(app, "/bs/items/2?rows=0", {"host": "evil.example"}).status == 403

@@ -1,0 +1,73 @@
+"""The page of clusters in a real browser: a bar of the tree that cuts, a name, and undo; on clusters of a real tree."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from core.artefacts import digest
+from core.space.clusters import cluster
+from core.workspace import open_workspace
+from tests.browser import driver
+from tests.browser.driver import settle
+from tests.dashboard.synthetic import make_workspace
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A server over a small workspace whose run keeps what HDBSCAN found, its tree included."""
+    folder = make_workspace(tmp_path_factory.mktemp("grown"), 10, 8, parts=False)
+    space = open_workspace(folder, create=False)
+    path = space.run_folder(1) / "regions.parquet"
+    table = space.open_run(1).table.copy()
+    found = cluster(table[["x", "y"]].to_numpy())
+    table["cluster"] = found.labels
+    table.to_parquet(path, index=False)
+    key = digest("tree")
+    space.artefacts.save("clusters", key, found)
+    manifest = path.with_name("manifest.json")
+    text = manifest.read_text().replace('"artefacts": {', f'"artefacts": {{"clusters": "{key}", ', 1)
+    manifest.write_text(text)
+    space.close()
+    assert np.unique(found.labels[found.labels >= 0]).size > 2
+    with driver.server(folder) as address:
+        yield address
+
+
+def count(page) -> int:
+    return int(re.search(r"(\d+) clusters? of pictures", page.locator(".bs-lead").inner_text()).group(1))
+
+
+def becomes(page, wanted) -> None:
+    for _ in range(80):
+        if wanted(count(page)):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"there are {count(page)} clusters")
+
+
+def test_a_bar_cuts_a_name_is_given_and_both_are_undone(browsers, grown):
+    with browsers.page() as (page, log):
+        page.goto(f"{grown}/clusters")
+        settle(page)
+        before = count(page)
+        assert before > 2
+        bars = page.locator(".js-plotly-plot .barlayer .point path")
+        bars.first.wait_for()
+        bars.first.click(force=True)  # the root: everything
+        cut = page.get_by_role("button", name=re.compile("Cut here: 80"))
+        cut.click()
+        becomes(page, lambda number: number == 1)
+        settle(page)
+        name = page.get_by_label("Name of this cluster")
+        name.fill("<img src=x onerror=alert(1)>")
+        name.press("Enter")
+        page.locator("h2", has_text="<img src=x").wait_for()
+        settle(page)
+        page.get_by_role("button", name=re.compile("Undo naming")).click()
+        page.get_by_role("button", name=re.compile("Undo cutting")).click()
+        becomes(page, lambda number: number == before)
+        assert log.errors == []
+        assert log.outside == []
