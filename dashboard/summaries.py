@@ -9,7 +9,7 @@ The contract:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -182,7 +182,7 @@ def exploded(frame: pd.DataFrame) -> pd.DataFrame:
 
     sizes = _sizes(frame)
     named = frame["concepts"].to_numpy()[sizes > 0]
-    names = np.concatenate([np.asarray(item, dtype=object) for item in named]) if len(named) else np.empty(0, object)
+    names = pd.Series(list(chain.from_iterable(named)), dtype=object).to_numpy()
     return pd.DataFrame({"concept": names}, index=frame.index.repeat(sizes))
 
 
