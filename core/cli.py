@@ -20,6 +20,7 @@ from core.commands.evaluating import add_evaluate
 from core.commands.explaining import add_explain
 from core.commands.exporting import add_export
 from core.commands.learning import add_learning
+from core.commands.reporting import add_report
 from core.console import Console
 from core.errors import Cancelled, CoreError
 
@@ -354,6 +355,7 @@ def _actor() -> str:
 
 add_explain(app, DEFAULT_WORKSPACE, _told, _opened)
 add_export(app, DEFAULT_WORKSPACE, _told, _opened)
+add_report(app, DEFAULT_WORKSPACE, _told, _opened)
 add_compare(app, DEFAULT_WORKSPACE, _told, _opened)
 add_evaluate(app, DEFAULT_WORKSPACE, _told, _opened, _actor)
 add_learning(app, DEFAULT_WORKSPACE, _told, _opened)

@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.review"}),
     frozenset({"core.learn"}),
     frozenset({"core.clusters"}),
-    frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results"}),
+    frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results", "core.between"}),
     frozenset({"core.publish"}),
     frozenset({"core.pipeline", "core.assess", "core.report"}),
     frozenset({"core.jobs"}),

@@ -247,6 +247,7 @@ def options_from_json(data: Mapping[str, Any]) -> ReadOptions:
     """
     paths = ("images", "metadata", "labels_key", "category_key", "nav")
     try:
-        return ReadOptions(**{name: Path(value) if name in paths else value for name, value in data.items()})
+        values: dict[str, Any] = {name: Path(value) if name in paths else value for name, value in data.items()}
+        return ReadOptions(**values)
     except TypeError as error:
         raise SettingsError(f"these options of an import are not of this version: {error}") from None

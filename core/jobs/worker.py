@@ -129,6 +129,7 @@ class Worker:
             self.book.finish(job.id, "done", result=result)
         finally:
             at_work.close()
+            self.space.thumbnails.close()  # who writes them holds them: commands must have their turn between jobs
 
 
 class _AtWork:

@@ -1,0 +1,77 @@
+"""The one-file report, and two runs held against each other: hand-worked, and on the drawn workspace."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from core.between import clusters_between, flags_between, settings_between
+from core.report.drawing import bars, histogram, scatter
+from core.report.page import MOST_BYTES, run_report
+from core.settings import OodSettings, RunSettings
+from core.workspace import open_workspace
+from tests.dashboard.synthetic import HOSTILE, make_workspace
+
+
+def test_a_report_stands_alone(tmp_path):
+    space = open_workspace(make_workspace(tmp_path, 12, 4), create=False)
+    text = run_report(space, space.open_run(2))
+    assert len(text.encode()) < MOST_BYTES
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", text)
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+    assert "data:image/jpeg;base64," in text
+    assert HOSTILE not in text
+    assert "<b>bold</b>" not in text
+    for title in ("How strange is the target?", "The strangest", "Where does it sit?", "How was it done?"):
+        assert title in text
+    assert text == run_report(space, space.open_run(2))
+    space.close()
+
+
+def test_figures_say_when_there_is_nothing():
+    nothing = np.array([np.nan])
+    assert "Nothing was scored" in histogram(nothing, nothing, None, "x")
+    assert "Nothing is labelled" in bars([], [])
+    assert "There is no map" in scatter(np.empty((0, 2)), np.empty(0, bool), np.empty(0, bool))
+
+
+def test_labels_in_figures_are_text():
+    assert "<b>" not in bars(["<b>x</b>"], [3])
+
+
+def test_a_histogram_shows_the_threshold_only_where_scores_are():
+    scores = np.array([0.1, 0.2, 0.3])
+    assert histogram(scores, scores, 0.2, "x").count("<line") == 2
+    assert histogram(scores, scores, 0.9, "x").count("<line") == 1
+
+
+def test_settings_that_differ():
+    first = RunSettings(("a",), reference=("depth_m<800",))
+    second = RunSettings(("a",), ood=OodSettings(alpha=0.1))
+    assert settings_between(first, second) == [("reference", "depth_m<800", ""), ("ood alpha", "0.05", "0.1")]
+    assert settings_between(first, first) == []
+
+
+def table(ids, flagged, cluster):
+    return pd.DataFrame(
+        {"region_id": ids, "flagged": flagged, "cluster": cluster, "ood_score": np.linspace(0.1, 0.9, len(ids))}
+    )
+
+
+def test_flags_that_came_and_went():
+    first = table([1, 2, 3, 4], [True, True, False, False], [0, 0, 1, 1])
+    second = table([4, 3, 2, 9], [True, True, True, True], [0, 0, 1, 1])
+    found = flags_between(first, second)
+    assert (found.common, found.both) == (3, 1)
+    assert found.gained.tolist() == [1, 0]  # rows of the second run, the strangest first
+    assert found.lost.tolist() == []  # region 1 is not in the second
+
+
+def test_clusters_by_overlap():
+    first = table([1, 2, 3, 4, 5], [False] * 5, [0, 0, 0, 1, -1])
+    second = table([1, 2, 3, 4, 5], [False] * 5, [7, 7, 8, -1, 7])
+    # cluster 0 shares {1, 2} of {1, 2, 3, 5} with 7; cluster 1 became noise
+    assert clusters_between(first, second) == [(0, 7, 2, 0.5), (1, -1, 0, 0.0)]
