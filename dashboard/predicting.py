@@ -38,6 +38,8 @@ MOST_BYTES = 400 * 2**20
 """Bytes of all of them together."""
 MOST_REGIONS = 400
 """Regions that a page sends through a network itself; more are for the command line."""
+CAPTIONED = 1000
+"""Pictures at the head of a gallery under which predictions are written."""
 LIMITS = (
     f"Up to {MOST_FILES} pictures at once, {MAX_BYTES // 2**20} MB each: JPEG, PNG, TIFF, WebP, BMP or GIF. "
     "They are looked at here and kept nowhere."

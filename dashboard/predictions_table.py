@@ -56,28 +56,29 @@ def of_answers(answers: Sequence[Answer], tree: LabelTree, limits: np.ndarray, *
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def of_rows(view: View, known: RunPredictions, rows: np.ndarray, limits: np.ndarray, *, fallback: bool) -> pd.DataFrame:
-    """The same for regions of the open run."""
-    import pandas as pd
-
-    table = view.run.table[["path", "ood_score", "flagged"]].iloc[rows]
-    found: list[tuple[Any, ...]] = []
-    for row, path, score, flagged in zip(rows, *(table[name] for name in table.columns), strict=True):
-        values = known.of(int(row))
-        text, best = ("not asked", np.nan) if values is None else said(values, known.tree, limits, fallback=fallback)
-        judged = "" if words.missing(score) else "yes" if flagged else "no"
-        found.append((path, text, best, score, judged))
-    return pd.DataFrame(found, columns=_COLUMNS)
+def counted(view: View, known: RunPredictions, rows: np.ndarray, limits: np.ndarray, *, fallback: bool) -> str:
+    """What is said of regions of the open run, in a sentence."""
+    places = known.places[rows]
+    values = np.asarray(known.stored.probabilities)[places[places >= 0]][:, known.tree.fine_level]
+    usable = np.isfinite(values).all(axis=1)
+    named = int(((values >= limits[known.tree.fine_level]).any(axis=1) & usable).sum())
+    asked = int(usable.sum())
+    named = asked if fallback else named
+    flagged = view.run.table["flagged"].fillna(False).to_numpy(dtype=bool)[rows]
+    return _sentence(named, asked - named, int(flagged.sum()), len(rows) - asked, "without an answer")
 
 
 def summary(table: pd.DataFrame) -> str:
     """What the table says, in a sentence."""
     refused = int(table["says"].str.startswith("refused: ").sum())
     nothing, flagged = int((table["says"] == NOTHING).sum()), int((table["flagged"] == "yes").sum())
-    named = len(table) - refused - nothing - int((table["says"] == "not asked").sum())
+    return _sentence(len(table) - refused - nothing, nothing, flagged, refused, "refused")
+
+
+def _sentence(named: int, nothing: int, flagged: int, rest: int, fate: str) -> str:
     sentences = [f"{words.plural(named, 'picture')} with at least one concept, {words.count(nothing)} with none"]
     sentences += [f"{words.count(flagged)} flagged as strange"] if flagged else []
-    sentences += [f"{words.count(refused)} refused"] if refused else []
+    sentences += [f"{words.count(rest)} {fate}"] if rest else []
     return ", ".join(sentences) + "."
 
 

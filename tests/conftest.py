@@ -24,6 +24,14 @@ def shared() -> Path:
     return folder.resolve()
 
 
+@pytest.fixture(scope="session")
+def taught_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn workspace with a run, two models, an evaluation of each, and predictions of the run."""
+    from tests.taught import make_taught
+
+    return make_taught(tmp_path_factory.mktemp("taught"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last: Playwright keeps an event loop in this thread, beside which no other can run."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

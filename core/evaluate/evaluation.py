@@ -180,7 +180,7 @@ def _stratum(cases: Cases, resamples: int, seed: int) -> dict[str, object]:
 
 
 def _natural(text: str) -> tuple[tuple[bool, float, str], ...]:
-    pieces = re.findall(r"[0-9]+|[^0-9]+", text)
+    pieces = re.findall(r"[0-9]+|[^0-9]+", re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", text))
     return tuple((True, float(p), "") if p.isdecimal() else (False, 0.0, p.casefold()) for p in pieces)
 
 

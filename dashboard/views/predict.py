@@ -198,15 +198,15 @@ def _offer(view: View, model: Model, rows: np.ndarray) -> bool:
 def _shown(
     view: View, model: Model, known: RunPredictions, rows: np.ndarray, limits: np.ndarray, fallback: bool
 ) -> None:
-    table = predictions_table.of_rows(view, known, rows, limits, fallback=fallback)
-    parts.section(f"{words.plural(len(rows), 'picture')}", predictions_table.summary(table))
+    summary = predictions_table.counted(view, known, rows, limits, fallback=fallback)
+    parts.section(f"{words.plural(len(rows), 'picture')}", summary)
     gallery(
         view,
         rows,
         key="predict_gallery",
         label="Pictures with what the model says",
         captions=("ood_score", "group"),
-        extra=predicting.lines(known, rows, limits),
+        extra=predicting.lines(known, rows[: predicting.CAPTIONED], limits),
         height=560,
     )
     predictions_table.downloads(

@@ -100,12 +100,12 @@ def test_curves_are_scikit_learns_and_thinned():
 
 def test_strata_are_figures_of_their_own_regions():
     site = np.where(np.arange(60) < 30, "ridge", "")
-    given = drawn(7, strata={"site": site, "depth band": np.array([f"{100 * (i % 11)}–x m" for i in range(60)])})
+    given = drawn(7, strata={"site": site, "depth band": np.array([f"{400 * (i % 11):,}–x m" for i in range(60)])})
     table = evaluate(given, resamples=20).strata
     ridge = table[table["stratum"] == "site"]
     assert ridge["value"].tolist() == ["ridge"]
     assert ridge["map20"].iloc[0] == evaluate(given.rows(site == "ridge"), resamples=20).overall["map20"].value
-    assert table[table["stratum"] == "depth band"]["value"].tolist()[:3] == ["0–x m", "100–x m", "200–x m"]
+    assert table[table["stratum"] == "depth band"]["value"].tolist()[:4] == ["0–x m", "400–x m", "800–x m", "1,200–x m"]
     assert set(of_stratum(given, "site", "ridge")) == set(range(30))
     assert table[table["stratum"] == "level"]["value"].tolist() == ["concept"]
 

@@ -1,0 +1,128 @@
+"""Evaluate: every view of an evaluation, the pictures behind its numbers, and the states without one."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+
+from core.assess.storing import open_evaluation
+from core.assess.telling import STUDY_SENTENCE
+from core.evaluate.intervals import Interval
+from core.workspace import open_workspace
+from dashboard import evaluated, evaluating, evaluation_figures, predicting, state
+from dashboard.theme import theme_for
+from tests.dashboard.test_pages import opened, said
+
+
+@pytest.fixture
+def taught(taught_folder, monkeypatch):
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(taught_folder))
+    yield taught_folder
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def kept(taught_folder):
+    space = open_workspace(taught_folder)
+    yield open_evaluation(space, 1)
+    space.close()
+
+
+def test_without_models_and_without_evaluations_it_says_what_to_do(served, monkeypatch):
+    assert "There is no model to judge yet" in said(opened("evaluate"))
+    info = type("Info", (), {"name": "keen", "problem": "", "created_at": ""})
+    monkeypatch.setattr(predicting, "usable_models", lambda space: [info])
+    app = opened("evaluate")
+    assert "Nothing was evaluated yet" in said(app)
+    assert "benthoscope evaluate keen drawn" in said(app)
+
+
+def test_it_opens_with_the_figures_and_the_study_as_context(taught):
+    app = opened("evaluate")
+    assert not app.exception
+    assert "MAP@20" in said(app)
+    assert STUDY_SENTENCE in unescape(said(app))
+    assert "served nothing before" in said(app)
+    assert "Worst first" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("show", "words"),
+    [
+        ("Concepts", "Concept by concept"),
+        ("Probabilities", "Do the probabilities come true?"),
+        ("Mistakes", "What is taken for what"),
+        ("Where", "Where does it hold?"),
+        ("Spoiled pictures", "How does it bear worse pictures?"),
+    ],
+)
+def test_every_view_opens(taught, show, words):
+    app = opened("evaluate")
+    app.selectbox("evaluation").select(1).run()
+    next(item for item in app.get("button_group") if item.key == "evaluation_show").set_value(show).run()
+    assert not app.exception
+    assert words in said(app)
+    assert "<b>bold</b>" not in said(app)
+
+
+def test_two_models_stand_side_by_side(taught):
+    app = opened("evaluate")
+    app.selectbox("evaluation").select(1).run()
+    app.selectbox("evaluation_beside").select_index(1).run()
+    next(item for item in app.get("button_group") if item.key == "evaluation_show").set_value("Side by side").run()
+    assert not app.exception
+    assert "1 · keen on drawn less 2 · stiff on drawn" in said(app)
+
+
+def test_regions_are_found_in_the_run_by_image_and_region():
+    table = pd.DataFrame({"image_id": [1, 1, 2], "region": ["0,0,4,4", "4,0,4,4", "image"]})
+    regions = pd.DataFrame({"image_id": [1, 2, 1, 9], "region": ["4,0,4,4", "image", "image", "image"]})
+    assert evaluating.rows_in(table, regions).tolist() == [1, 2, 0, -1]
+
+
+def test_truth_stands_above_the_prediction(kept):
+    lines = evaluating.captions(kept, np.arange(3))
+    assert all(line.split("\n")[0].startswith("true: ") and line.split("\n")[1].startswith("said: ") for line in lines)
+
+
+def test_the_pictures_behind_the_ood_figures_are_the_worst_ranked(kept):
+    rows = evaluated.behind_figure(kept, "sauc")
+    cases = kept.cases
+    first = rows[0]
+    same = cases.outside == cases.outside[first]
+    extreme = np.min if cases.outside[first] == 1 else np.max
+    assert cases.ood[first] == pytest.approx(extreme(cases.ood[same & np.isfinite(cases.ood)]))
+    assert set(evaluated.behind_figure(kept, "brier")) == set(evaluated.behind_figure(kept, "map20"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "word"),
+    [(0.1, 0.2, 1, "first"), (0.1, 0.2, -1, "second"), (-0.2, -0.1, 1, "second"), (-0.1, 0.1, 1, "cannot be told")],
+)
+def test_a_winner_needs_an_interval_without_zero(low, high, better, word):
+    assert evaluating.verdict(Interval((low + high) / 2, low, high, 0.95, 9), better) == word
+
+
+def test_points_carry_their_row(kept):
+    theme = theme_for("light", None)
+    cells = evaluation_figures.drawn_cells(kept.confusion)
+    drawn = evaluation_figures.confusion(cells, kept.confusion, theme)
+    assert drawn.data[0].customdata[:, 0].tolist() == list(range(len(cells)))
+    assert cells["count"].sum() == kept.confusion.counts.sum()
+    curve = evaluation_figures.reliability(kept.curves.reliability, theme)
+    shown = curve.data[-1]
+    assert kept.curves.reliability.loc[int(shown.customdata[0, 0])]["probability"] == shown.x[0]
+    table = kept.strata[kept.strata["map20"].notna()].reset_index(drop=True)
+    dots = evaluation_figures.dots(table, theme, value="map20", title="MAP@20")
+    assert dots.data[0].customdata[:, 0].tolist() == list(range(len(table)))
+
+
+def test_strain_is_told_as_a_loss_in_the_order_of_the_ways(kept):
+    table = evaluating.strain_table(kept.facts["stress"])
+    assert table["way"].iloc[0] == "half the resolution"
+    np.testing.assert_allclose(table["clean"] - table["spoiled"], table["loss"])
+    assert (table["low"].fillna(0) <= table["high"].fillna(0)).all()
