@@ -23,7 +23,7 @@ MAIN = Path(shell.__file__).with_name("main.py")
 ADDRESSES = [path for pages in shell.PAGES.values() for _, path, _, _ in pages]
 EMPTY = {"predict", "evaluate"}
 """Pages that have nothing to show in a workspace without a model."""
-PLOTS = {"overview": 2, "outliers": 2, "map": 1, "drift": 3}
+PLOTS = {"overview": 2, "outliers": 2, "drift": 3}
 GALLERIES = {"overview": 2, "outliers": 2, "browse": 2, "map": 2, "drift": 3}
 """How many of them a page has at least, the switch of the display counting as a gallery; 0 and 1 where not named."""
 
