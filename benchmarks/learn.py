@@ -1,11 +1,11 @@
 """Which way of learning is best on real images, groups kept apart? What the preset ``recommended`` rests on.
 
-    python -m benchmarks.learn DATA WEIGHTS [--network] [--cache DIR]
+    python -m benchmarks.learn DATA WEIGHTS [--cache DIR] [--only trashcan]
 
 DATA holds ``trashcan`` and ``coral_kohtao``, WEIGHTS the ImageNet weights of MobileNetV2. Five folds, first with whole
 videos (photos) kept apart, then with random frames (tiles), so that the leak is visible. A figure is the mean over
 concepts (those of at least three groups) of the average precision of pooled out-of-fold logits; differences are paired,
-their intervals are drawn over groups. ``--network`` adds the presets that train all layers, on the first fold alone.
+their intervals are drawn over groups.
 """
 
 from __future__ import annotations

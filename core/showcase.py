@@ -1,4 +1,4 @@
-"""The demonstration, start to end: render, import, run. Repeating it reuses what is there."""
+"""The demonstration, start to end: render, import, run, train. Repeating it reuses what is there."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from pathlib import Path
 from core.catalogue.importing import import_images, plan_import
 from core.catalogue.records import ReadOptions
 from core.demo.collection import REFERENCE_CONDITIONS, render_collection
-from core.errors import WorkspaceError
+from core.errors import CoreError, WorkspaceError
 from core.pipeline import ProgressFor, execute
 from core.results import RunOutcome
 from core.settings import ClusterSettings, OodSettings, RegionSettings, RunSettings
-from core.workspace import CATALOGUE, open_workspace
+from core.workspace import CATALOGUE, Workspace, open_workspace
 
 DATASET = "demo"
 COLLECTION = "demo-collection"
+MODEL = "demo"
+"""The model trained on the demonstration's reference."""
 _WHOLE = RunSettings(datasets=(DATASET,), reference=REFERENCE_CONDITIONS, ood=OodSettings(k=10))
 RUNS: Mapping[str, RunSettings] = {
     "Tiles, six to a frame": replace(
@@ -76,9 +78,35 @@ def prepare_demo(
         for name, settings in RUNS.items():
             outcome = execute(workspace, settings, name=name, actor=actor, workers=workers, progress_for=progress_for)
             say(outcome.sentence)
+        say(_teach(workspace, workers, progress_for))
         return outcome
     finally:
         workspace.close()
+
+
+def _teach(workspace: Workspace, workers: int, progress_for: ProgressFor) -> str:
+    """A model of what lives in the reference, and its predictions for the run that is shown first; made once."""
+    from core.learn.models import load_model, model_folder
+    from core.learn.predicting import predict_regions
+    from core.learn.recipes import preset_settings
+    from core.learn.training import train_model
+
+    folder = model_folder(workspace, MODEL)
+    sentence = f"model {MODEL}: made before"
+    if not (folder / "model.json").is_file():
+        settings = preset_settings("recommended", (DATASET,), where=REFERENCE_CONDITIONS)
+        try:
+            sentence = train_model(workspace, settings, MODEL, workers=workers, progress_for=progress_for).sentence
+        except CoreError as error:  # a very small demonstration may hold too little to learn from
+            return f"no model was trained: {error}"
+    predict_regions(
+        workspace,
+        load_model(folder),
+        run=workspace.open_run(workspace.runs()[0].id),
+        workers=workers,
+        progress=progress_for("predictions", "regions"),
+    )
+    return sentence
 
 
 def _remove(folder: Path) -> None:

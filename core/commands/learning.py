@@ -67,6 +67,9 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             typer.Option(metavar="RATE", help="Learning rate, for networks; else by a sweep."),
         ] = None,
         batch: Annotated[int | None, typer.Option(min=1, help="Images in one step, for networks.")] = None,
+        track: Annotated[
+            bool, typer.Option("--track", help="Note it in MLflow (an optional extra).")
+        ] = False,
         seed: Annotated[int, typer.Option(min=0, help="Of the split and of everything drawn.")] = 0,
         device: _Device = "auto",
         workspace: _Workspace = default,
@@ -109,7 +112,13 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             settings = settings.with_(network=replace(settings.network, **wished))  # type: ignore[arg-type]
             start = None if init_from is None else load_model(find_model(init_from, there), device=device)
             trained = train_model(
-                there, settings, name, start=start, workers=workers or None, progress_for=console.progress
+                there,
+                settings,
+                name,
+                start=start,
+                tracked=track,
+                workers=workers or None,
+                progress_for=console.progress,
             )
             console.result(trained.to_json(), trained.sentence)
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR = 0.7
-"""Correlation of scaled features from which two pictures count as near copies."""
+NEAR = 0.8
+"""Correlation of scaled features from which two pictures count as near copies: on those frames 7 % of the validation
+images have one with videos kept apart, 79 % with random frames."""
 WORTH_SAYING = 0.15
 _BLOCK = 1024
 

@@ -190,8 +190,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 
 ``recommended`` is found by measurement (``python -m benchmarks.learn DATA WEIGHTS``, kept in
 ``benchmarks/results/learn.jsonl``): whole frames at 352 pixels, the body frozen, a probe on how much each channel
-varies over the picture, long dives held back. Five folds of 1,999 deep-sea frames with their 171 videos kept apart, ImageNet
-MobileNetV2, mean average precision of 21 concepts: 0.220 against the plain probe's 0.171, 0.049 more [0.021, 0.072]
+varies over the picture, long dives held back. Five folds of 1,999 deep-sea frames with their 171 videos kept apart,
+ImageNet MobileNetV2, mean average precision of 21 concepts: 0.220, the plain probe 0.171; the gain 0.049 [0.021, 0.072]
 over videos. With random frames both reach 0.87: that is the leak. On 975 reef tiles with their 36 photos kept apart
 it gains nothing: 0.428 against 0.436, -0.008 [-0.055, 0.026].
 

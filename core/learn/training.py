@@ -32,6 +32,7 @@ from core.learn.models import Model, model_folder, save_model
 from core.learn.probing import check_answers
 from core.learn.recipes import HeadWish, TrainSettings
 from core.learn.splits import split_groups
+from core.learn.tracking import check_tracking, track
 from core.progress import Progress
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def train_model(
     name: str,
     *,
     start: Model | None = None,
+    tracked: bool = False,
     workers: int | None = None,
     progress_for: ProgressFor,
 ) -> Trained:
@@ -96,6 +98,7 @@ def train_model(
 
     Args:
         start: A model to begin from, for training of whole networks.
+        tracked: Note it in MLflow too (`core.learn.tracking`).
         workers: Threads that read images.
 
     Raises:
@@ -104,6 +107,8 @@ def train_model(
         ModelError: the weights do not fit.
     """
     folder = model_folder(workspace, name)
+    if tracked:
+        check_tracking()
     examples = gather(workspace, settings.datasets, where=settings.where, regions=settings.regions, rule=settings.rare)
     check_answers(examples.targets, examples.known)
     heads = wished_heads(settings.heads, examples.tree)
@@ -146,6 +151,8 @@ def train_model(
         facts["figures"]["leak"] = {"share": round(leak.share, 4), "images": leak.images}
     save_model(folder, facts, [(fit.body, fit.heads)], model_card(facts))
     shutil.rmtree(work, ignore_errors=True)
+    if tracked:
+        track(folder, facts, workspace.root / "mlruns")
     return Trained(folder, facts, tuple(notes))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import WorkspaceError
+from core.learn.models import list_models
 from core.progress import silent
 from core.showcase import RUNS, prepare_demo
 from core.workspace import open_workspace
@@ -33,7 +34,15 @@ def test_it_ends_in_runs_that_can_be_opened(demo):
     assert len(table) == 120
     assert table["depth_m"].notna().all()
     assert table["concepts"].map(len).sum() > 0
-    assert len(said) == 1 + len(RUNS)
+    assert len(said) == 2 + len(RUNS)
+    workspace.close()
+
+
+def test_a_demonstration_too_small_to_learn_from_says_so_and_goes_on(demo):
+    folder, _, said = demo
+    workspace = open_workspace(folder, create=False)
+    assert list_models(workspace) == []
+    assert "no model was trained" in said[-1]
     workspace.close()
 
 
