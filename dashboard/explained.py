@@ -209,6 +209,7 @@ GLOSSARY = (
     ("flagged", "by the run's stored flag_rule: p ≤ α, or a named percentile"),
     ("projection", "the two coordinates of the map"),
     ("cluster, noise", "HDBSCAN's label; noise belongs to none"),
+    ("area", "a polygon drawn on the map: a condition on where regions lie"),
     ("concept", "what can be seen in an image; a tree"),
     ("annotation, prediction", "a person's statement, a model's statement"),
     ("run", "one execution of the pipeline, with its settings and artefacts"),
