@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.neighbours.graph import Graph
-from core.ood.independence import TWIN_DISTANCE, LeakReport, found_groups, leak_report
+from core.ood.independence import TWIN_DISTANCE, LeakReport, flags_by_groups, found_groups, leak_report
 from core.ood.lists import Findings, Method, findings
 from core.stages import group_codes
 from dashboard import cached, detecting, parts, words
@@ -171,6 +171,24 @@ def group_sentence(run: Run, distance: float) -> str:
     if alone:
         return (
             f"The source names no groups, so every image counts as independent. {pictures}: import with --group, or "
-            "the promise of a flag rests on fewer independent images than it says."
+            f"the promise of a flag rests on fewer independent images than it says.{_regrouped(run, runs)}"
         )
     return f"The run rests on {words.plural(named, 'group')} that the source names. {pictures}."
+
+
+def _regrouped(run: Run, groups: np.ndarray) -> str:
+    """How many would be flagged by kNN with other groups, in a sentence; empty where that cannot be said."""
+    target = is_target(run.table)
+    alpha = float(run.manifest.get("flag", {}).get("alpha", 0.05))
+    try:
+        found = flags_by_groups(
+            np.asarray(run.embeddings), is_reference(run.table), groups, k=int(run.manifest.get("k", 1)), alpha=alpha
+        )
+    except CoreError:
+        return ""
+    return (
+        f" With these groups, {words.count(int(found.flagged[target].sum()))} of "
+        f"{words.plural(int(target.sum()), 'target region')} would be flagged instead of "
+        f"{words.count(int(detecting.said(run, detecting.KNN).flagged[target].sum()))}, by {found.flag_rule} of "
+        f"{words.plural(found.groups, 'reference group')}."
+    )

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from core.errors import GraphError
 from core.neighbours.duplicates import near_duplicates
-from core.neighbours.graph import Graph
+from core.neighbours.graph import Graph, largest_k, reference_graph
 from core.neighbours.search import search
 from core.neighbours.vectors import Vectors
+from core.ood.conformal import Flags, flag
+from core.ood.knn import choose_k, knn_scores
 
 TWIN_DISTANCE = 0.05
 """Cosine distance of neighbouring frames: on real ROV frames of mobilenet_v2 the median three frames apart was 0.039,
@@ -140,3 +142,29 @@ def found_groups(
     alone = runs < 0
     runs[alone] = runs.max(initial=-1) + 1 + np.arange(int(alone.sum()))
     return np.unique(runs, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def flags_by_groups(
+    embeddings: Vectors,
+    reference: NDArray[np.bool_],
+    groups: NDArray[np.integer[Any]],
+    *,
+    k: int,
+    alpha: float = 0.05,
+) -> Flags:
+    """What kNN would flag, had the groups been these: scored without the own group, and calibrated by groups.
+
+    Args:
+        embeddings: ``[N, D]`` floating.
+        reference: ``[N]`` bool.
+        groups: ``[N]`` integers, for example of `found_groups`.
+        k: Neighbours averaged; fewer where the groups leave fewer.
+
+    Raises:
+        GraphError: no reference region remains outside a group.
+        EmbeddingError: a row is zero or not finite.
+    """
+    largest = largest_k(groups, reference)
+    k = choose_k(None, largest) if k > largest else k
+    graph = reference_graph(embeddings, reference=reference, groups=groups, k=k)
+    return flag(knn_scores(graph.distances, k), groups, reference, alpha)

@@ -265,6 +265,7 @@ def test_without_groups_the_sentence_warns(view, monkeypatch):
     monkeypatch.setitem(view.run.__dict__, "table", view.run.table.assign(group="", taken_at=pd.NaT))
     text = outlier_promises.group_sentence(view.run, 0.05)
     assert "import with --group" in text
+    assert "would be flagged instead of" in text
     assert "within" not in text
 
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from core.errors import GraphError
-from core.neighbours.graph import similarity_graphs
-from core.ood.independence import found_groups, leak_report
+from core.neighbours.graph import reference_graph, similarity_graphs
+from core.ood.conformal import flag
+from core.ood.independence import flags_by_groups, found_groups, leak_report
+from core.ood.knn import knn_scores
+from tests.core.ood.detecting import collection
 
 
 def dive(seed, frames=5):
@@ -60,3 +63,18 @@ def test_empty_sets_and_impossible_distances_are_said():
             leak_report(vectors, reference, target, np.arange(3))
     with pytest.raises(GraphError, match="cosine distance"):
         leak_report(vectors, all_, all_, np.arange(3), threshold=3.0)
+
+
+def test_flags_by_found_groups_are_those_of_named_ones():
+    vectors, groups = collection(30, frames=4)
+    reference = groups < 25
+    found = flags_by_groups(vectors, reference, groups, k=10)
+    graph = reference_graph(vectors, reference=reference, groups=groups, k=10)
+    known = flag(knn_scores(graph.distances, 10), groups, reference, 0.05)
+    assert np.array_equal(found.p_value, known.p_value)
+    assert found.groups == 25
+    alone = flags_by_groups(vectors, reference, np.arange(len(vectors)), k=10)
+    assert alone.groups == 100
+    assert flags_by_groups(vectors, reference, groups, k=5000).groups == 25
+    with pytest.raises(GraphError, match="two or more groups"):
+        flags_by_groups(vectors, reference, np.zeros(len(vectors), int), k=10)
