@@ -35,6 +35,13 @@ def keep(address: str) -> None:
     st.session_state[_KEPT] = _read()
 
 
+def leave_the_map() -> None:
+    """Areas belong to the map of one run: let go of them when another is opened."""
+    st.session_state.get(_KEPT, {}).pop("area", None)
+    if "area" in st.query_params:
+        del st.query_params["area"]
+
+
 def forget() -> None:
     """Ask for everything, on every page."""
     st.session_state.pop(_KEPT, None)
