@@ -78,7 +78,7 @@ def score_regions(
             asked = [jobs[row] for row in missing]
             outcome = embed_regions(asked, part.scorer, on_batch=take, workers=workers, progress=report)
             reasons |= {missing[failure.index]: failure.reason for failure in outcome.failures}
-        members.append(values.reshape(len(jobs), -1, count))
+        members.append(values.reshape(len(jobs), part.heads.shape[0], count))
     progress(len(jobs), len(jobs))
     every = np.concatenate(members, axis=1)
     logits = every.mean(axis=1)

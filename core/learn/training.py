@@ -140,7 +140,8 @@ def train_model(
         seed=settings.seed,
     )
     if settings.refit_all:
-        fit = learner.fit(opened, validation, progress_for("refit", "steps"), label="refit")
+        again = learner.fit(opened, validation, progress_for("refit", "steps"), label="refit")
+        fit = replace(again, facts=fit.facts | again.facts)
     leak = learner.leak(training, validation)
     notes = [*examples.notes, *([leak.sentence] if leak is not None and leak.sentence else [])]
     if reasons:
