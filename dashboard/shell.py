@@ -12,12 +12,28 @@ from typing import Any
 import streamlit as st
 
 from core.runs import RunInfo
-from dashboard import assets, choosing, going, inspector, looking, parts, state, touring, waiting, words
+from core.workspace import Workspace
+from dashboard import assets, choosing, desk, going, inspector, looking, parts, state, touring, waiting, words
 from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
 from dashboard.theme import MODES, Theme, stylesheet
-from dashboard.views import browse, clusters, drift, duplicates, evaluate, outliers, overview, predict, review, tour
+from dashboard.views import (
+    browse,
+    clusters,
+    datasets,
+    drift,
+    duplicates,
+    evaluate,
+    jobs,
+    outliers,
+    outputs,
+    overview,
+    predict,
+    review,
+    runs,
+    tour,
+)
 from dashboard.views import help as help_page
 from dashboard.views import map as map_page
 
@@ -28,7 +44,7 @@ _MODE = st.components.v2.component(
     "benthoscope_mode", css=(_COMPONENTS / "mode.css").read_text(encoding="utf-8"), js=assets.LOADER
 )
 
-Draw = Callable[[View], None]
+Draw = Callable[[Any], None]
 
 PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
     "Look": [
@@ -47,12 +63,21 @@ PAGES: dict[str, list[tuple[str, str, str, Draw]]] = {
         ("Predict", "predict", ":material/image_search:", predict.page),
         ("Evaluate", "evaluate", ":material/verified:", evaluate.page),
     ],
+    "Work": [
+        ("Datasets", "datasets", ":material/folder_open:", datasets.page),
+        ("Runs", "runs", ":material/play_circle:", runs.page),
+        ("Jobs", "jobs", ":material/list_alt:", jobs.page),
+        ("Outputs", "outputs", ":material/output:", outputs.page),
+    ],
     "Learn": [
         ("Tour", "tour", ":material/flag:", tour.page),
         ("Help", "help", ":material/menu_book:", help_page.page),
     ],
 }
 """Every page by group: title, address, icon, what draws it. The first is the one that opens."""
+
+_DESK: frozenset[Draw] = frozenset({datasets.page, runs.page, jobs.page, outputs.page})
+"""Pages that need no run: they draw from a `desk.Desk`, the others from a `View`."""
 
 _MODE_NAMES = {"light": "Light", "dark": "Dark", "projector": "Projector"}
 
@@ -93,20 +118,38 @@ def draw() -> None:
 
 def _page(show: Draw, theme: Theme) -> None:
     space = state.workspace()
-    runs = tuple(space.runs())
-    if not runs:
+    known = tuple(space.runs())
+    with st.sidebar:
+        desk.notices(space)
+    if show in _DESK:
+        _beside_runs(show, space, known, theme)
+        return
+    if not known:
         waiting.no_run(space)
         return
     with st.sidebar:
-        info = _switch(runs)
+        info = _switch(known)
     if info.state != "done":
         waiting.unfinished(space, info)
         return
-    view = View(space, runs, state.open_run(space, info), theme)
+    view = View(space, known, state.open_run(space, info), theme)
     touring.bar(view)
     show(view)
     _footer(view)
     inspector.open_if_asked(view)
+
+
+def _beside_runs(show: Draw, space: Workspace, known: tuple[RunInfo, ...], theme: Theme) -> None:
+    """A page that needs no run; the one that is open stays open beside it."""
+    show(desk.Desk(space, known, theme))
+    if not known:
+        return
+    with st.sidebar:
+        info = _switch(known)
+    if info.state == "done":
+        view = View(space, known, state.open_run(space, info), theme)
+        _footer(view)
+        inspector.open_if_asked(view)
 
 
 def _switch(runs: tuple[RunInfo, ...]) -> RunInfo:
@@ -133,6 +176,7 @@ def _switch(runs: tuple[RunInfo, ...]) -> RunInfo:
 
 def _picked(box: str, runs: Mapping[Any, int]) -> None:
     looking.close()
+    choosing.leave_the_map()
     state.set_url("run", runs[st.session_state[box]])
 
 

@@ -6,10 +6,11 @@ import streamlit as st
 
 from core.runs import RunInfo
 from core.workspace import Workspace
-from dashboard import parts, words
+from dashboard import going, parts, words
 from dashboard.boundary import sentence
 
 STAGES = {
+    "import": "reading the images",
     "embeddings": "embedding the images",
     "neighbours": "comparing all with all",
     "scores": "scoring what is strange",
@@ -30,6 +31,8 @@ def no_run(space: Workspace) -> None:
             "Images stay where they are.",
             [f"benthoscope import FOLDER_OR_TABLE --dataset NAME --workspace {space.root}"],
         )
+        if st.button("Bring images", key="go_datasets", type="primary"):
+            going.go("datasets", {})
         return
     total = sum(entry.images for entry in sets)
     parts.empty(
@@ -38,6 +41,8 @@ def no_run(space: Workspace) -> None:
         "scores what is strange, and draws the map.",
         [f"benthoscope run {' '.join(entry.name for entry in sets[:3])} --workspace {space.root}"],
     )
+    if st.button("Start a run", key="go_runs", type="primary"):
+        going.go("runs", {})
 
 
 def unfinished(space: Workspace, info: RunInfo) -> None:
@@ -71,16 +76,17 @@ def _at_work(space: Workspace, run_id: int) -> None:
             share = stage.done / stage.total if stage.total else 1.0
             going = stage.done < stage.total and not stage.stale
             pace = f" · {stage.pace.rate:,.0f} a second" if going and stage.pace.rate >= 1 else ""
-            left = _left(stage.pace.seconds_left) if going else ""
+            ahead = left(stage.pace.seconds_left) if going else ""
             silence = " · nothing heard for a minute" if stage.stale else ""
             name = STAGES.get(stage.stage, stage.stage)
             st.progress(
                 min(1.0, share),
-                text=f"{name}: {words.count(stage.done)} of {words.count(stage.total)}{pace}{left}{silence}",
+                text=f"{name}: {words.count(stage.done)} of {words.count(stage.total)}{pace}{ahead}{silence}",
             )
 
 
-def _left(seconds: float | None) -> str:
+def left(seconds: float | None) -> str:
+    """The time left, as the end of a line; nothing when it cannot be told."""
     if seconds is None:
         return ""
     return f" · about {seconds / 60:.0f} min left" if seconds >= 90 else f" · about {max(1, round(seconds))} s left"

@@ -23,7 +23,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.review"}),
     frozenset({"core.learn"}),
     frozenset({"core.clusters"}),
-    frozenset({"core.explain", "core.export", "core.comparing", "core.doctor", "core.results", "core.between"}),
+    frozenset(
+        {"core.explain", "core.export", "core.comparing", "core.doctor", "core.results", "core.between", "core.outlook"}
+    ),
     frozenset({"core.publish"}),
     frozenset({"core.pipeline", "core.assess", "core.report"}),
     frozenset({"core.jobs"}),

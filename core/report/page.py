@@ -168,9 +168,10 @@ def _method(run: Run) -> str:
     target = " and ".join(settings.target) or ("everything else" if settings.reference else "nothing besides")
     text = (
         f"Every region ({settings.regions}) was shown whole, its aspect kept, to the network "
-        f"{settings.embed.embedder}, which gave an embedding. The reference is {reference}; the target is {target}. The OOD score of a region is "
-        f"its mean cosine distance to the {run.manifest['k']} most similar reference regions of other groups: 0 is a "
-        "copy, larger is stranger, 2 is the most. The map is UMAP's, the clusters HDBSCAN's on the map."
+        f"{settings.embed.embedder}, which gave an embedding. The reference is {reference}; the target is {target}. "
+        f"The OOD score of a region is its mean cosine distance to the {run.manifest['k']} most similar reference "
+        "regions of other groups: 0 is a copy, larger is stranger, 2 is the most. The map is UMAP's, the clusters "
+        "HDBSCAN's on the map."
     )
     rule = (
         "A region is flagged when its conformal p-value, weighted by group, is at most "

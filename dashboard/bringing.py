@@ -1,0 +1,227 @@
+"""Bringing images in: a source, what is known beside it, what would come of it, and the job that does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import streamlit as st
+
+from core.catalogue.records import PROBLEMS, ReadOptions
+from core.errors import CoreError
+from dashboard import finding, parts, sending, words
+from dashboard.boundary import explain, sentence
+from dashboard.desk import Desk, ask
+
+if TYPE_CHECKING:
+    from core.catalogue.importing import ImportPlan
+
+_SOURCE = "bring_source"
+PICTURES = 12
+_NONE = "none"
+
+
+def section(desk: Desk) -> None:
+    """Everything from choosing to asking for the import."""
+    chosen: Path | None = None
+    with parts.card("bring", "Bring images", "They stay where they are: the catalogue links to them."):
+        way = st.segmented_control(
+            "From",
+            ["A folder of this machine", "Files of yours"],
+            default="A folder of this machine",
+            required=True,
+            key="bring_way",
+            label_visibility="collapsed",
+        )
+        chosen = finding.browser() if way == "A folder of this machine" else _sent(desk)
+    if chosen is not None:
+        _forget()
+        st.session_state[_SOURCE] = str(chosen)
+    source = st.session_state.get(_SOURCE)
+    if source is None:
+        return
+    path = finding.allowed(source, (desk.workspace.root / sending.FOLDER,))
+    with parts.card("plan", "What would come of it", str(path)):
+        _planned(desk, path)
+
+
+def _forget() -> None:
+    for name in [str(name) for name in st.session_state if str(name).startswith("opt_")]:
+        del st.session_state[name]
+
+
+def _sent(desk: Desk) -> Path | None:
+    sent = st.file_uploader("Pictures, and a table if there is one", accept_multiple_files=True, key="bring_files")
+    parts.note(sending.LIMITS)
+    if not sent or not st.button(f"Take {words.plural(len(sent), 'file')}", key="bring_take", type="primary"):
+        return None
+    with st.spinner("Opening the files"):
+        folder, refused = sending.keep(desk.workspace, uuid4().hex, sent)
+    if refused:
+        parts.note(f"{words.plural(len(refused), 'file')} cannot be used:")
+        parts.facts(refused[:20])
+    return sending.source_of(folder)
+
+
+def _planned(desk: Desk, path: Path) -> None:
+    format_name, options = _options(path)
+    try:
+        with st.spinner("Reading the source"):
+            plan = _plan(path, format_name, options)
+    except CoreError as error:
+        parts.empty(*explain(error))
+        return
+    _shown(plan)
+    _asked(desk, path, plan, format_name, options)
+
+
+def _plan(path: Path, format_name: str | None, options: ReadOptions) -> ImportPlan:
+    """Read once for these options; kept for this visitor."""
+    from core.catalogue.importing import plan_import
+
+    key = (str(path), format_name, tuple(sorted(options.to_json().items())))
+    kept: Any = st.session_state.get("bring_plan")
+    if kept is None or kept[0] != key:
+        kept = (key, plan_import(path, options, format_name))
+        st.session_state["bring_plan"] = kept
+    plan: ImportPlan = kept[1]
+    return plan
+
+
+def _options(path: Path) -> tuple[str | None, ReadOptions]:
+    """What a person may say beside the source, all of it with a default that is right for most."""
+    from core.catalogue.formats.registry import FORMATS, guess_format
+
+    try:
+        guessed = guess_format(path)
+    except CoreError:
+        guessed = ""
+    tables, folders = finding.nearby(path)
+    base = path if path.is_dir() else path.parent
+
+    def named(label: str, key: str, among: list[Path], help_: str) -> Path | None:
+        shown: list[Path | None] = [None, *among]
+        return st.selectbox(
+            label,
+            shown,
+            key=f"opt_{key}",
+            format_func=lambda one: _NONE if one is None else str(one.relative_to(base)) if one != base else "this one",
+            help=help_,
+        )
+
+    kinds = [*([guessed] if guessed else []), *(name for name in FORMATS if name != guessed)]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Kind of source",
+            kinds,
+            key="opt_format",
+            format_func=lambda name: FORMATS[name].title + (" (guessed)" if name == guessed else ""),
+        )
+        images = named("Folder of the images", "images", folders, "Where the files lie, if not beside the table")
+    with st.expander("More about these images: second table, names of labels, navigation, groups", key="opt_more"):
+        left, middle, right = st.columns(3)
+        with left:
+            metadata = named("Second table", "metadata", tables, "Joined to the first by a column that both have")
+            on = st.text_input("Joined by", key="opt_on", placeholder="column, or OURS=THEIRS").strip()
+            labels_key = named("Names of labels", "labels", tables, "A table that gives names to label codes")
+        with middle:
+            group = st.text_input("Group: column", key="opt_group", placeholder="dive, folder, …").strip()
+            pattern = st.text_input("Group: pattern in the name", key="opt_pattern", placeholder=r"(D\d+)").strip()
+            folder_labels = st.checkbox("Folders are labels", key="opt_folder_labels")
+        with right:
+            nav = named("Navigation log", "nav", tables, "Fills position and depth by time")
+            offset = st.number_input("Clock offset, seconds", value=0.0, step=1.0, key="opt_offset")
+            zone = st.text_input("Time zone", key="opt_zone", placeholder="Asia/Tokyo, +09:00").strip()
+    return chosen, ReadOptions(
+        images=images,
+        metadata=metadata,
+        on=on or None,
+        labels_key=labels_key,
+        group=group or None,
+        group_pattern=pattern or None,
+        nav=nav,
+        clock_offset=float(offset),
+        timezone=zone or None,
+        folder_labels=folder_labels,
+    )
+
+
+def _shown(plan: ImportPlan) -> None:
+    import pandas as pd
+
+    from core.catalogue.preview import preview_json
+
+    reading = plan.reading
+    usual = ("rows", "images", "labelled", "absent", "annotations", "categories")
+    parts.tiles([(words.count(reading.counts[name]), name, "") for name in usual if reading.counts.get(name)])
+    for note in reading.notes:
+        parts.note(note)
+    if reading.columns:
+        parts.facts(reading.columns.items(), "How the columns are understood")
+    first = preview_json(plan)["first"]
+    if first:
+        table = pd.DataFrame(first)
+        table["labels"] = [", ".join(map(str, labels)) for labels in table["labels"]]
+        table = table.drop(columns="extra").dropna(axis=1, how="all")
+        parts.section("First rows")
+        st.dataframe(table, hide_index=True, key="bring_rows")
+        _pictures(plan)
+    if reading.problems:
+        parts.section("What cannot be used as it is", "Nothing is dropped in silence, and nothing stops the import.")
+        counted = reading.problem_counts
+        parts.facts((f"{words.count(number)} × {kind}", PROBLEMS[kind]) for kind, number in counted.items())
+        listed = pd.DataFrame([(p.kind, p.where, p.reason) for p in reading.problems], columns=["kind", "where", "why"])
+        st.dataframe(listed.head(500), hide_index=True, height=180, key="bring_problems")
+        parts.csv_button("import-remarks", lambda: listed)
+
+
+def _pictures(plan: ImportPlan) -> None:
+    """The first few pictures, opened as the import would."""
+    from core.images.decode import open_image
+    from core.images.files import within
+
+    shown = []
+    for record in plan.reading.records[: 3 * PICTURES]:
+        if record.absent or len(shown) == PICTURES:
+            continue
+        try:
+            picture = open_image(within(plan.root, plan.root / record.path).read_bytes())
+        except (CoreError, OSError):
+            continue  # the import says why
+        picture.thumbnail((220, 220))
+        shown.append(picture)
+    if shown:
+        st.image(shown, width=150)
+
+
+def _asked(desk: Desk, path: Path, plan: ImportPlan, format_name: str | None, options: ReadOptions) -> None:
+    if not plan.reading.records:
+        parts.note("There is no image in it, so there is nothing to import.")
+        return
+    parts.section("Import")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        proposed = (path if path.is_dir() else path.parent).name
+        proposed = "uploaded" if len(proposed) == 32 else proposed
+        name = st.text_input("Name of the dataset", value=proposed, key=f"opt_name_{path}", max_chars=200).strip()
+        licence = st.text_input("Licence", key="opt_licence", placeholder="CC BY 4.0").strip()
+        citation = st.text_input("Citation", key="opt_citation", placeholder="who, when, where").strip()
+    known = {entry.name for entry in desk.workspace.datasets()}
+    if name in known:
+        parts.note("A dataset of this name is there: what is new is added, what has changed is read again.")
+    if st.button(f"Import {words.plural(len(plan.reading.records), 'image')}", key="bring_import", type="primary"):
+        if not name:
+            parts.note(sentence("a dataset needs a name"))
+            return
+        arguments = {
+            "source": str(path),
+            "dataset": name,
+            "format": format_name,
+            "options": options.to_json(),
+            "licence": licence,
+            "citation": citation,
+        }
+        ask(desk.workspace, "import", f"Import {name}", arguments, key="import")
+        for key in (_SOURCE, "bring_plan"):
+            st.session_state.pop(key, None)
+        st.rerun()

@@ -1,0 +1,69 @@
+"""A dataset's card: counts, concepts with their depths, and its biases as checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.catalogue.describing import Description
+from core.catalogue.overview import Check, checks, concept_table, image_table
+from dashboard import parts, words
+from dashboard.boundary import sentence
+from dashboard.desk import Desk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.workspace import Workspace
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _facts(root: str, dataset: int, imports: int, images: int, _space: Workspace) -> tuple[pd.DataFrame, list[Check]]:
+    table = image_table(_space.database, [dataset])
+    return concept_table(table), checks(table)
+
+
+def draw(desk: Desk, entry: Description) -> None:
+    """Counts, checks, concepts."""
+    counts = next((one for one in desk.workspace.datasets() if one.id == entry.id), None)
+    if counts is None:
+        return
+    numbers = [(words.count(counts.images), "images", "")]
+    numbers += [(words.count(counts.absent), "absent", "listed, but no such file")] if counts.absent else []
+    numbers += [(words.count(counts.unusable), "unusable", "kept with their reason")] if counts.unusable else []
+    concepts, found = _facts(str(desk.workspace.root), entry.id, len(entry.imports), counts.images, desk.workspace)
+    numbers += [(words.count(len(concepts)), "concepts", "")]
+    parts.tiles(numbers)
+    parts.facts(
+        [
+            ("licence", entry.licence or "not stated"),
+            ("citation", entry.citation or "not stated"),
+            ("identifier", entry.uid),
+            ("folder", str(entry.root)),
+            ("made", f"{words.when(entry.created_at)} by {entry.actor}"),
+        ]
+    )
+    parts.section("What to keep in mind")
+    parts.facts((("" if one.calm else "look: ") + one.title, sentence(one.sentence)) for one in found)
+    if len(concepts):
+        parts.section("Concepts")
+        shown = concepts.assign(from_one=(100 * concepts["from_one"]).round(), depth=_depths(concepts))
+        st.dataframe(
+            shown[["concept", "images", "groups", "from_one", "depth"]],
+            hide_index=True,
+            height=220,
+            key=f"concepts_{entry.id}",
+            column_config={
+                "images": st.column_config.ProgressColumn(
+                    "images", format="%d", min_value=0, max_value=int(concepts["images"].max())
+                ),
+                "from_one": st.column_config.NumberColumn("% from one group", format="%d"),
+            },
+        )
+        parts.csv_button(f"concepts-{entry.id}", lambda: concepts)
+
+
+def _depths(concepts: pd.DataFrame) -> list[str]:
+    pairs = zip(concepts["shallowest"], concepts["deepest"], strict=True)
+    return [words.span(low, high) for low, high in pairs]

@@ -1,0 +1,142 @@
+"""A new run: which datasets, what counts as known, what is judged; with what would come of it and how long it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.console import duration
+from core.errors import CoreError
+from dashboard import conditions_built, parts, words
+from dashboard.boundary import explain, sentence
+from dashboard.desk import Desk, ask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.settings import RunSettings
+    from core.workspace import Workspace
+
+FEWEST_GROUPS = 19
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _images(root: str, stamp: tuple[tuple[str, int], ...], _space: Workspace) -> pd.DataFrame:
+    from core.catalogue.overview import image_table
+    from core.catalogue.regions import dataset_ids
+
+    return image_table(_space.database, dataset_ids(_space.database, [name for name, _ in stamp]))
+
+
+def form(desk: Desk) -> None:
+    """Draw it."""
+    known = {entry.name: entry.images for entry in desk.workspace.datasets() if entry.images}
+    if not known:
+        parts.note("There is no image in the catalogue yet: bring some on Datasets.")
+        return
+    wished = [name for name in st.session_state.pop("new_datasets", []) if name in known]
+    if wished or "start_datasets" not in st.session_state:
+        st.session_state["start_datasets"] = wished or list(known)[:1]
+    st.session_state["start_datasets"] = [name for name in st.session_state["start_datasets"] if name in known]
+    chosen = st.multiselect(
+        "Datasets", list(known), key="start_datasets", format_func=lambda name: f"{name} ({known[name]:,})"
+    )
+    if not chosen:
+        parts.note("Choose at least one dataset.")
+        return
+    stamp = tuple((name, known[name]) for name in chosen)
+    images = _images(str(desk.workspace.root), stamp, desk.workspace)
+    with parts.pair("start") as (left, right):
+        with left:
+            reference = conditions_built.builder(
+                "reference", "What counts as known: the reference", images, "Every image, until a condition is added."
+            )
+        with right:
+            target = conditions_built.builder(
+                "target", "What is judged: the target", images, "Everything outside the reference."
+            )
+    settings, name, again = _settings(tuple(chosen), reference, target)
+    if settings is not None:
+        _outlook(desk, settings)
+        _start(desk, settings, name, again)
+
+
+def _settings(
+    datasets: tuple[str, ...], reference: tuple[str, ...], target: tuple[str, ...]
+) -> tuple[RunSettings | None, str, bool]:
+    from core.ood.registry import DETECTORS
+    from core.settings import EmbedSettings, OodSettings, ProjectionSettings, RegionSettings, RunSettings
+
+    name = st.text_input("Name", key="start_name", placeholder=", ".join(datasets), max_chars=200).strip()
+    with st.expander("Settings; the given ones are right for most", key="start_more"):
+        left, middle, right = st.columns(3)
+        with left:
+            regions = st.selectbox("Regions", ["image", "tiles:2x3", "boxes"], key="start_regions")
+            embedder = st.selectbox(
+                "Network",
+                ["demo", "mobilenet_v2", "resnet50", "convnext_tiny"],
+                key="start_embedder",
+                accept_new_options=True,
+            )
+        with middle:
+            side = st.number_input("Shorter side, pixels", 32, 2048, 224, step=32, key="start_side")
+            alpha = st.number_input("False-alarm rate", 0.01, 0.5, 0.05, step=0.01, key="start_alpha")
+        with right:
+            detectors = st.multiselect("Other detectors", list(DETECTORS), key="start_detectors")
+            fast = st.checkbox("A quicker map", key="start_fast")
+            again = st.checkbox("Make it anew even if it is there", key="start_again")
+    try:
+        settings = RunSettings(
+            datasets,
+            reference,
+            target,
+            RegionSettings.parse(str(regions)),
+            EmbedSettings(embedder=str(embedder or "demo"), short_side=int(side)),
+            OodSettings(alpha=float(alpha), detectors=tuple(detectors)),
+            ProjectionSettings(fast=bool(fast)),
+        )
+    except CoreError as error:
+        parts.empty(*explain(error))
+        return None, name, False
+    return settings, name, bool(again)
+
+
+def _outlook(desk: Desk, settings: RunSettings) -> None:
+    from core.outlook import cost_of, sets_of
+
+    try:
+        sets = sets_of(desk.workspace, settings)
+    except CoreError as error:
+        parts.note(sentence(str(error)))
+        return
+    groups = f"{words.plural(sets.groups, 'independent group')}" + (
+        "" if sets.groups >= FEWEST_GROUPS else f"; {FEWEST_GROUPS} are needed to certify flags"
+    )
+    parts.tiles(
+        [
+            (words.count(sets.images), "images", ""),
+            (words.count(sets.reference), "reference", groups),
+            (words.count(sets.target), "target", "" if sets.target else "nothing is judged"),
+        ]
+    )
+    for name, number in sets.lacking.items():
+        parts.note(f"{words.plural(number, 'image')} lack {name} and are in neither for that.")
+    if str(settings.regions) == "image" and st.button("How long will it take?", key="start_cost"):
+        try:
+            with st.spinner("Trying a few images"):
+                cost = cost_of(desk.workspace, settings)
+        except CoreError as error:
+            parts.note(sentence(str(error)))
+            return
+        kept = f"{words.plural(cost.kept, 'image')} were embedded before and are used again. " if cost.kept else ""
+        left = f"The other {words.count(cost.missing)} take about {duration(cost.seconds)}" if cost.missing else ""
+        parts.note(f"{kept}{left or 'Nothing is to be embedded'}; then comes the map.")
+
+
+def _start(desk: Desk, settings: RunSettings, name: str, again: bool) -> None:
+    if st.button("Start the run", key="start_run", type="primary"):
+        title = f"Run {name or ', '.join(settings.datasets)}"
+        arguments = {"settings": settings.to_json(), "name": name, "again": again}
+        ask(desk.workspace, "run", title, arguments, key="run")
+        st.rerun()

@@ -1,0 +1,103 @@
+"""Datasets: what is in the catalogue?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from core.catalogue.describing import Description, archive_dataset, describe, descriptions, problems_of
+from core.jobs.asking import book
+from dashboard import bringing, going, parts, words
+from dashboard.desk import Desk
+from dashboard.views import jobs
+
+
+def page(desk: Desk) -> None:
+    """Draw the page."""
+    found = descriptions(desk.workspace.database)
+    live = [entry for entry in found if entry.archived_at is None]
+    total = sum(entry.images for entry in desk.workspace.datasets())
+    parts.heading(
+        "What is in the catalogue?",
+        f"{words.plural(total, 'image')} in {words.plural(len(live), 'dataset')}."
+        if live
+        else "Nothing yet: bring a folder of images, with a table of time, position and depth if there is one.",
+    )
+    _at_work(desk)
+    for entry in live:
+        with st.expander(parts.unmarked(entry.name), key=f"dataset_{entry.id}", expanded=len(live) == 1):
+            _card(desk, entry)
+    _archive([entry for entry in found if entry.archived_at is not None], desk)
+    bringing.section(desk)
+
+
+def _at_work(desk: Desk) -> None:
+    importing = [job for job in book(desk.workspace).jobs(states=("waiting", "running")) if job.kind == "import"]
+    if importing:
+        st.fragment(_follow, run_every=1.0)(desk, frozenset(job.id for job in importing))
+
+
+def _follow(desk: Desk, followed: frozenset[int]) -> None:
+    now = [book(desk.workspace).job(number) for number in sorted(followed)]
+    if any(job.state not in ("waiting", "running") for job in now):
+        st.rerun()
+    with parts.card("importing", "Being imported"):
+        for job in now:
+            parts.note(job.title)
+            jobs.progress(job) if job.state == "running" else parts.note("It waits for its turn.")
+
+
+def _card(desk: Desk, entry: Description) -> None:
+    from dashboard import dataset_card
+
+    dataset_card.draw(desk, entry)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        licence = st.text_input("Licence", value=entry.licence, key=f"licence_{entry.id}")
+        citation = st.text_input("Citation", value=entry.citation, key=f"citation_{entry.id}")
+        if st.button("Save", key=f"describe_{entry.id}"):
+            describe(desk.workspace.database, entry.name, licence, citation)
+            st.rerun()
+    parts.section("Where it came from")
+    for one in reversed(entry.imports):
+        given = ", ".join(
+            f"{name} {value}" for name, value in one.options.items() if str(value) not in ("False", "0.0")
+        )
+        parts.facts(
+            [
+                ("imported", f"{words.when(one.created_at)} by {one.actor}"),
+                ("from", one.source),
+                ("with", given),
+                ("came of it", ", ".join(f"{value:,} {name}" for name, value in one.counts.items() if value)),
+            ]
+        )
+        remarks = problems_of(desk.workspace.database, one.id)
+        if remarks:
+            _remarks(one.id, remarks)
+    with st.container(horizontal=True):
+        if st.button("Start a run", key=f"dataset_run_{entry.id}", type="primary"):
+            st.session_state["new_datasets"] = [entry.name]
+            going.go("runs", {})
+        if st.button("Archive", key=f"archive_{entry.id}", help="Its images and runs stay; it can be taken back"):
+            archive_dataset(desk.workspace.database, entry.id, now=datetime.now(UTC))
+            st.rerun()
+
+
+def _remarks(number: int, remarks: list[tuple[str, str, str]]) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame(remarks, columns=["kind", "where", "why"])
+    st.dataframe(table.head(500), hide_index=True, height=160, key=f"remarks_{number}")
+    parts.csv_button(f"remarks-{number}", lambda: table)
+
+
+def _archive(entries: list[Description], desk: Desk) -> None:
+    if not entries:
+        return
+    with st.expander(words.plural(len(entries), "archived dataset"), key="datasets_archived"):
+        for entry in entries:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                parts.note(f"{entry.name}, put away {words.when(entry.archived_at)}")
+                if st.button("Take back", key=f"unarchive_{entry.id}"):
+                    archive_dataset(desk.workspace.database, entry.id, now=None)
+                    st.rerun()

@@ -1,0 +1,104 @@
+"""Outputs: what can be taken home?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import streamlit as st
+
+from core.console import duration
+from core.jobs.asking import book
+from core.jobs.doing import outputs_folder
+from core.publish.writing import FORMATS, WRITERS
+from dashboard import parts
+from dashboard.desk import Desk, ask
+from dashboard.views import jobs
+
+_PREVIEWED = (".csv", ".json", ".txt", ".yaml")
+_PREVIEW_BYTES = 4000
+
+
+def page(desk: Desk) -> None:
+    """Draw the page."""
+    parts.heading(
+        "What can be taken home?",
+        "Reports and exports, made by a job and kept in the workspace until you take them.",
+    )
+    _at_work(desk)
+    _make(desk)
+    folder = outputs_folder(desk.workspace.root)
+    found = sorted((path for path in folder.glob("*") if path.is_file()), reverse=True) if folder.is_dir() else []
+    if not found:
+        parts.note("Nothing was made yet.")
+    for path in found[:100]:
+        _file(path)
+
+
+def _make(desk: Desk) -> None:
+    done = {info.id: info for info in desk.runs if info.state == "done"}
+    if not done:
+        parts.note("There is no finished run to take anything from.")
+        return
+    with (
+        parts.card("make", "Make one"),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        run = st.selectbox("Run", list(done), key="make_run", format_func=lambda n: f"{n} · {done[n].name}")
+        kinds = ["report", *FORMATS]
+        kind = st.selectbox(
+            "As",
+            kinds,
+            key="make_kind",
+            format_func=_title,
+        )
+        only = st.selectbox("Of", ["all regions", "flagged regions"], key="make_of", disabled=kind == "report")
+        if st.button("Make it", key="make_it", type="primary"):
+            if kind == "report":
+                ask(desk.workspace, "report", f"Report of run {run}", {"run": run}, key="report")
+            else:
+                conditions = ["flagged=true"] if only == "flagged regions" else []
+                arguments = {"run": run, "format": kind, "conditions": conditions}
+                ask(desk.workspace, "export", f"{_title(kind)} of run {run}", arguments, key="export")
+            st.rerun()
+
+
+def _title(kind: str) -> str:
+    plain = {"report": "Report, one HTML file", "csv": "Table, CSV", "json": "Table, JSON"}
+    return plain.get(kind) or WRITERS[kind].title
+
+
+def _at_work(desk: Desk) -> None:
+    active = [j for j in book(desk.workspace).jobs(states=("waiting", "running")) if j.kind in ("report", "export")]
+    if active:
+        st.fragment(_follow, run_every=1.0)(desk, frozenset(job.id for job in active))
+
+
+def _follow(desk: Desk, followed: frozenset[int]) -> None:
+    now = [book(desk.workspace).job(number) for number in sorted(followed)]
+    if any(job.state not in ("waiting", "running") for job in now):
+        st.rerun()
+    for job in now:
+        parts.note(job.title)
+        jobs.progress(job) if job.state == "running" else parts.note("It waits for its turn.")
+
+
+def _file(path: Path) -> None:
+    facts = path.stat()
+    age = (datetime.now(UTC) - datetime.fromtimestamp(facts.st_mtime, UTC)).total_seconds()
+    with st.container(border=True, key=f"card_output_{parts.slug(path.name)}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            parts.facts([(path.name, f"{facts.st_size / 1e6:,.1f} MB, made {duration(age)} ago")])
+            st.download_button(
+                "Download",
+                data=path.read_bytes,
+                file_name=path.name,
+                key=f"output_{path.name}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        if path.suffix.lower() in _PREVIEWED:
+            with st.expander("First lines", key=f"output_look_{path.name}"), path.open("rb") as file:
+                st.code(file.read(_PREVIEW_BYTES).decode("utf-8", "replace"), language=None)
+        elif path.suffix == ".html":
+            parts.note("Opens in any browser, without a network.")

@@ -1,0 +1,135 @@
+"""Runs: what was computed?"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.console import duration
+from core.jobs.asking import book
+from core.runs import RunInfo
+from dashboard import going, parts, starting, two_runs, words
+from dashboard.boundary import sentence
+from dashboard.desk import Desk, ask
+from dashboard.views import jobs
+
+if TYPE_CHECKING:
+    from core.workspace import Workspace
+
+
+def page(desk: Desk) -> None:
+    """Draw the page."""
+    done = sum(info.state == "done" for info in desk.runs)
+    parts.heading(
+        "What was computed?",
+        f"{words.plural(done, 'finished run')}. A run never changes; other settings make another run."
+        if desk.runs
+        else "No run yet. A run embeds images, scores what is strange, draws the map and finds clusters.",
+    )
+    _at_work(desk.workspace)
+    with st.expander("New run", key="runs_new", expanded=not desk.runs):
+        starting.form(desk)
+    pinned = desk.workspace.journal.pinned()
+    for info in sorted(desk.runs, key=lambda run: (run.id not in pinned, -run.id)):
+        _line(desk, info, info.id in pinned)
+    _archive(desk)
+    two_runs.section(desk)
+
+
+def _at_work(space: Workspace) -> None:
+    active = [job for job in book(space).jobs(states=("waiting", "running")) if job.kind == "run"]
+    if active:
+        st.fragment(_follow, run_every=1.0)(space, frozenset(job.id for job in active))
+
+
+def _follow(space: Workspace, followed: frozenset[int]) -> None:
+    now = [book(space).job(number) for number in sorted(followed)]
+    if any(job.state not in ("waiting", "running") for job in now):
+        st.rerun()
+    with parts.card("running", "At work"):
+        for job in now:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                parts.note(job.title)
+                st.button(
+                    "Cancel",
+                    key=f"run_cancel_{job.id}",
+                    disabled=job.cancel_requested,
+                    on_click=book(space).request_cancel,
+                    args=(job.id,),
+                )
+            jobs.progress(job) if job.state == "running" else parts.note("It waits for its turn.")
+
+
+def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
+    journal = desk.workspace.journal
+    mark = "📌 " if pinned else ""
+    state = "" if info.state == "done" else f" ({info.state})"
+    with st.expander(f"{mark}{info.id} · {parts.unmarked(info.name)}{state}", key=f"run_{info.id}"):
+        counts = info.counts
+        names = ("images", "reference", "target", "flagged", "clusters")
+        if counts:
+            parts.tiles([(words.count(counts[name]), name, "") for name in names if name in counts])
+        parts.note(sentence(info.error) if info.error else "")
+        parts.facts(
+            [
+                ("data", ", ".join(info.settings.datasets)),
+                ("reference", " and ".join(info.settings.reference) or "every image"),
+                ("target", " and ".join(info.settings.target) or "everything outside the reference"),
+                ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
+                ("regions", str(info.settings.regions)),
+                ("begun", words.when(datetime.fromisoformat(info.created_at))),
+                ("computing took", _took(desk.workspace, info)),
+            ]
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name", value=info.name, key=f"run_name_{info.id}", max_chars=200)
+            if st.button("Rename", key=f"run_rename_{info.id}", disabled=name == info.name):
+                journal.rename(info.id, name)
+                st.rerun()
+        with st.container(horizontal=True):
+            _buttons(desk, info, pinned)
+
+
+def _buttons(desk: Desk, info: RunInfo, pinned: bool) -> None:
+    journal = desk.workspace.journal
+    if info.state == "done":
+        if st.button("Open", key=f"run_open_{info.id}", type="primary"):
+            going.go("overview", {"run": str(info.id)})
+        if st.button("Report", key=f"run_report_{info.id}", help="One HTML file for people without the server"):
+            ask(desk.workspace, "report", f"Report of run {info.id}", {"run": info.id}, key="report")
+            going.go("outputs", {})
+    elif info.state != "running" and st.button("Go on", key=f"run_resume_{info.id}", type="primary"):
+        arguments = {"settings": info.settings.to_json(), "name": info.name}
+        ask(desk.workspace, "run", f"Run {info.name}", arguments, key="run")
+        st.rerun()
+    if st.button("Let go" if pinned else "Pin", key=f"run_pin_{info.id}"):
+        journal.pin(info.id, not pinned)
+        st.rerun()
+    if st.button("Archive", key=f"run_archive_{info.id}", disabled=info.state == "running"):
+        journal.archive(info.id, True)
+        st.rerun()
+
+
+def _took(space: Workspace, info: RunInfo) -> str:
+    try:
+        timings = json.loads((space.run_folder(info.id) / "timings.json").read_text(encoding="utf-8"))
+        return duration(sum(float(seconds) for seconds in timings.values()))
+    except (OSError, ValueError):
+        return ""
+
+
+def _archive(desk: Desk) -> None:
+    shown = {info.id for info in desk.runs}
+    away = [info for info in desk.workspace.journal.runs(archived=True) if info.id not in shown]
+    if not away:
+        return
+    with st.expander(words.plural(len(away), "archived run"), key="runs_archived"):
+        for info in away:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                parts.note(f"{info.id} · {info.name}")
+                if st.button("Take back", key=f"run_unarchive_{info.id}"):
+                    desk.workspace.journal.archive(info.id, False)
+                    st.rerun()

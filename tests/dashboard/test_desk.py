@@ -1,0 +1,155 @@
+"""Bringing, running, watching and taking home, as pages: by Streamlit's own driver, on real workspaces."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import streamlit as st
+from hypothesis import given
+from hypothesis import strategies as given_by
+from PIL import Image
+
+from core.catalogue.describing import descriptions
+from core.errors import WorkspaceError
+from core.jobs.asking import ask, book
+from core.jobs.worker import Worker
+from core.serving import ROOTS_VARIABLE
+from core.workspace import open_workspace
+from dashboard import finding, sending, state
+from tests.dashboard.test_pages import opened, said
+from tests.small import make_collection
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """A workspace without anything, and a folder that may be imported from."""
+    make_collection(tmp_path / "data", dives=4, frames=2)
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(tmp_path / "workspace"))
+    monkeypatch.setenv(ROOTS_VARIABLE, str(tmp_path / "data"))
+    space = open_workspace(tmp_path / "workspace")
+    yield space
+    space.close()
+    st.cache_resource.clear()
+
+
+@pytest.mark.parametrize("page", ["datasets", "runs", "jobs", "outputs"])
+def test_pages_open_on_an_empty_workspace(empty, page):
+    app = opened(page)
+    assert not app.exception
+    assert "bs-empty" not in said(app)
+
+
+def test_a_folder_is_imported_by_clicks_alone(empty):
+    app = opened("datasets")
+    app.button(key="find_table_frames.csv").click().run()
+    assert not app.exception
+    assert "First rows" in said(app)
+    app.button(key="bring_import").click().run()
+    (job,) = book(empty).jobs()
+    assert (job.kind, job.state, job.arguments["dataset"]) == ("import", "waiting", "data")
+    Worker(empty, "files").work(until_idle=True)
+    assert book(empty).job(job.id).state == "done"
+    app = opened("datasets")
+    assert "8 images in 1 dataset" in said(app)
+    assert "What to keep in mind" in said(app)
+    (entry,) = descriptions(empty.database)
+    app.button(key=f"archive_{entry.id}").click().run()
+    assert "Nothing yet" in said(app)
+    app.button(key=f"unarchive_{entry.id}").click().run()
+    assert "8 images in 1 dataset" in said(app)
+
+
+def test_a_run_is_asked_for_by_clicks_alone(empty):
+    ask(empty, "import", "Import d", {"source": str(finding.roots()[0] / "frames.csv"), "dataset": "d"}, actor="t")
+    Worker(empty, "files").work(until_idle=True)
+    app = opened("runs")
+    app.button(key="reference_add").click().run()
+    app.button(key="start_run").click().run()
+    assert not app.exception
+    job = book(empty).jobs()[0]
+    assert job.kind == "run"
+    assert job.lane == "compute"
+    (condition,) = job.arguments["settings"]["reference"]
+    assert condition.startswith("depth_m<")
+
+
+def test_jobs_are_cancelled_and_retried_on_their_page(empty):
+    job = ask(empty, "import", "Import <b>x</b>", {}, actor="t")
+    app = opened("jobs")
+    assert "<b>x</b>" not in said(app)
+    app.button(key=f"job_cancel_{job.id}").click().run()
+    assert book(empty).job(job.id).state == "cancelled"
+    app.button(key=f"job_retry_{job.id}").click().run()
+    assert book(empty).job(job.id).state == "waiting"
+
+
+def test_runs_are_renamed_pinned_put_away_and_compared(served):
+    space = open_workspace(served, create=False)
+    try:
+        app = opened("runs")
+        assert "flags gained" in said(app)
+        app.button(key="run_pin_1").click().run()
+        assert space.journal.pinned() == {1}
+        app.button(key="run_pin_1").click().run()
+        assert space.journal.pinned() == frozenset()
+        before = space.journal.run(1).name
+        app.text_input(key="run_name_1").set_value("Another name").run()
+        app.button(key="run_rename_1").click().run()
+        assert space.journal.run(1).name == "Another name"
+        space.journal.rename(1, before)
+        app.button(key="run_archive_1").click().run()
+        assert [info.id for info in space.runs()] == [2]
+        app.button(key="run_unarchive_1").click().run()
+        assert [info.id for info in space.runs()] == [2, 1]
+    finally:
+        space.journal.archive(1, False)
+        space.close()
+
+
+def test_nothing_outside_the_roots_is_found(tmp_path, monkeypatch):
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    (inside / "folder").mkdir(parents=True)
+    outside.mkdir()
+    (inside / "link").symlink_to(outside)
+    monkeypatch.setenv(ROOTS_VARIABLE, str(inside))
+    assert finding.listing(inside).folders == ("folder",)
+    assert finding.allowed(inside / "folder") == inside / "folder"
+    for path in (outside, inside / "..", inside / "link", inside / "gone", "\0"):
+        with pytest.raises(WorkspaceError):
+            finding.allowed(path)
+
+
+class Sent:
+    """What an uploader gives."""
+
+    def __init__(self, name, body):
+        self.name, self.body, self.size = name, body, len(body)
+
+    def getvalue(self):
+        return self.body
+
+
+def test_sent_files_are_opened_before_they_are_kept(empty):
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(out, "PNG")
+    folder, refused = sending.keep(
+        empty, "b", [Sent("../../a b.png", out.getvalue()), Sent("bad.jpg", b"<script>"), Sent("t.csv", b"file\na\n")]
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["a_b.png", "t.csv"]
+    assert [name for name, _ in refused] == ["bad.jpg"]
+    assert sending.source_of(folder).name == "t.csv"
+
+
+@given(given_by.lists(given_by.text(max_size=300), max_size=20))
+def test_kept_names_are_harmless_and_differ(names):
+    taken = set()
+    kept = [sending.harmless(name, taken) for name in names]
+    assert len({name.lower() for name in kept}) == len(names)
+    for name in kept:
+        assert name not in ("", ".", "..")
+        assert not name.startswith((".", "-"))
+        assert "/" not in name
+        assert "\\" not in name
+        assert len(name) <= 130
