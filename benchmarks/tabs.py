@@ -47,7 +47,7 @@ def resident(process: subprocess.Popen[bytes]) -> int:
     return 0
 
 
-async def tab(number: int, port: int, until: float, found: list[tuple[float, float]]) -> None:
+async def tab(number: int, port: int, until: float, found: list[tuple[float, str, float]]) -> None:
     """One session that acts every 15 seconds until the end."""
     import websockets
     from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -72,12 +72,12 @@ async def tab(number: int, port: int, until: float, found: list[tuple[float, flo
                 if answer.WhichOneof("type") == "script_finished":
                     break
             taken = time.monotonic() - began
-            found.append((began, taken))
+            found.append((began, page or "overview", taken))
             await asyncio.sleep(max(0.0, EVERY - taken))
 
 
 async def _all(process: subprocess.Popen[bytes], port: int, tabs: int, minutes: float) -> dict[str, Any]:
-    found: list[tuple[float, float]] = []
+    found: list[tuple[float, str, float]] = []
     begin = time.monotonic()
     until = begin + 60 * minutes
     work = [asyncio.create_task(tab(number, port, until, found)) for number in range(tabs)]
@@ -86,7 +86,11 @@ async def _all(process: subprocess.Popen[bytes], port: int, tabs: int, minutes: 
         memory.append(resident(process))
         await asyncio.sleep(10)
     await asyncio.gather(*work)
-    times = sorted(taken for _, taken in found)
+    times = sorted(taken for _, _, taken in found)
+    settled = sorted(taken for began, _, taken in found if began > begin + 2 * EVERY)
+    by_page: dict[str, list[float]] = {}
+    for _, page, taken in found:
+        by_page.setdefault(page, []).append(taken)
     third = len(memory) // 3
     return {
         "tabs": tabs,
@@ -96,6 +100,13 @@ async def _all(process: subprocess.Popen[bytes], port: int, tabs: int, minutes: 
         "p95_seconds": round(times[int(0.95 * len(times))], 3),
         "worst_seconds": round(times[-1], 3),
         "under_two_seconds": round(sum(taken < 2 for taken in times) / len(times), 4),
+        "settled": {  # all tabs are open and have drawn their first page
+            "reruns": len(settled),
+            "median_seconds": round(statistics.median(settled), 3),
+            "p95_seconds": round(settled[int(0.95 * len(settled))], 3),
+            "under_two_seconds": round(sum(taken < 2 for taken in settled) / len(settled), 4),
+        },
+        "median_by_page": {page: round(statistics.median(taken), 3) for page, taken in sorted(by_page.items())},
         "memory_mib": memory,
         "memory_after_a_third": round(statistics.median(memory[third : 2 * third])),
         "memory_at_the_end": round(statistics.median(memory[-third:])),
