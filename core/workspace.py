@@ -7,6 +7,7 @@
       thumbnails/           two sizes of every image, in few large files
       runs/                 one folder a run: its table and its manifest
       models/               trained models
+      predictions/          what models say of regions
 
 Images stay where they are; the workspace may be moved or copied as a whole.
 """
