@@ -210,7 +210,9 @@ class _Pictures:
     def grid(self, table: pd.DataFrame, rows: Sequence[int] | np.ndarray, *, scored: bool = False) -> str:
         figures = []
         columns = ("path", "group", "ood_score", "content_hash")
-        for path, group, score, content in table.iloc[rows][list(columns)].itertuples(index=False, name=None):
+        for path, group, score, content in table.iloc[np.asarray(rows, np.int64)][list(columns)].itertuples(
+            index=False, name=None
+        ):
             body = self._space.thumbnails.get(content, GRID) if self._bytes < _PICTURE_BYTES else None
             name = escape(str(path).rsplit("/", 1)[-1])
             said = [name, escape(str(group)), f"score {score:.3f}" if scored and score == score else ""]

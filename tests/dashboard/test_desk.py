@@ -89,7 +89,7 @@ def test_runs_are_renamed_pinned_put_away_and_compared(served):
     space = open_workspace(served, create=False)
     try:
         app = opened("runs")
-        assert "flags gained" in said(app)
+        assert "Two runs side by side" in said(app)
         app.button(key="run_pin_1").click().run()
         assert space.journal.pinned() == {1}
         app.button(key="run_pin_1").click().run()
