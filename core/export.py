@@ -62,7 +62,8 @@ def table_csv(table: pd.DataFrame) -> bytes:
             text[name] = [_time(value) for value in text[name]]
     buffer = io.StringIO()
     text.columns = [neutralise(str(name)) for name in text.columns]
-    text.to_csv(buffer, index=False, lineterminator="\n")
+    # The writer quotes a cell for the characters that end its lines: with \n alone a bare \r would begin a new row.
+    text.to_csv(buffer, index=False, lineterminator="\r\n")
     return buffer.getvalue().encode("utf-8")
 
 

@@ -29,7 +29,7 @@ MOST_CATEGORIES = 20
 def sheet(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """UTF-8 CSV; text neutralised, missing values empty."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\r\n")  # also quotes a cell that holds a bare \r
     if header:
         writer.writerow(header)
     for row in rows:

@@ -134,7 +134,7 @@ class Review {
       this.feed.recent = null;
     }
     this.grid.set(this.feed.items, this.gridOn);
-    if (this.current !== this.feed.first) this.show();
+    if (this.current !== this.feed.first || !this.feed.first) this.show();
     this.describe();
   }
 
@@ -142,11 +142,14 @@ class Review {
     const item = this.feed.first;
     this.current = item;
     this.began = performance.now();
+    const finished = !item && this.actor && this.feed.ended;
+    this.body.hidden = !this.actor || finished; // nothing to look at: the message says what to do
+    if (finished) this.tell(this.data.finished);
     this.stage.show(item, this.layerName);
     this.noteField.value = "";
     this.chosen = "";
     this.root.dataset.region = item?.region ?? "";
-    this.title.textContent = item ? item.name : this.actor ? (this.feed.ended ? this.data.finished : "The queue is on its way …") : "";
+    this.title.textContent = item ? item.name : this.actor ? "The queue is on its way …" : "";
     this.strange.textContent = item ? item.strange.join(" ") : "";
     this.strange.classList.toggle("flagged", Boolean(item?.flagged));
     this.said.textContent = item ? (item.said.length ? `The source says: ${item.said.join(", ")}` : "The source says nothing of it.") : "";
