@@ -106,7 +106,7 @@ def draw() -> None:
     addresses = [path for pages in PAGES.values() for _, path, _, _ in pages]
     entries = [entry for section in sections.values() for entry in section]
     going.remember(dict(zip(addresses, entries, strict=True)))
-    page = st.navigation(sections)
+    page = st.navigation(sections, expanded=True)
     st.set_page_config(page_title=f"{page.title} · Benthoscope")
     page.run()
     choosing.keep(page.url_path)
