@@ -213,6 +213,7 @@ GLOSSARY = (
     ("concept", "what can be seen in an image; a tree"),
     ("annotation, prediction", "a person's statement, a model's statement"),
     ("run", "one execution of the pipeline, with its settings and artefacts"),
+    ("job", "work that a page asks for and a worker does: import, run, export"),
     ("decision, verdict", "what a reviewer says of a region or cluster, and the word it is said with"),
     ("model", "a trained network with its label tree, thresholds and calibration"),
     ("evaluation", "a model held against labelled regions of groups that served nothing while it was made"),
