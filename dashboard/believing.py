@@ -126,13 +126,15 @@ def summary(check: Check) -> list[str]:
             "energy": f"{share} of what it marks lies on objects",
         }[measure]
         lines.append(
-            f"Our best map ({best['method']}): {told}. That is {_points(best['lead'])} before {best['over']}, the best "
-            f"that knows nothing of the score ({_points(best['lead_low'])} to {_points(best['lead_high'])} in 95 % of "
+            f"Our best map ({best['method']}): {told}. That is {_points(best['lead'])} ahead of {best['over']}, the "
+            f"best that knows nothing of the score ({_points(best['lead_low'])} to {_points(best['lead_high'])} in 95 % of "
             "resamplings of whole groups)."
         )
     exact = check.table[(check.table["measure"] == "completeness") & (check.table["concept"] == "")]
     if len(exact):
-        lines.append(f"Exact maps add up to what they promise, to within {float(exact['mean'].max()):.0e} on average.")
+        worst = float(exact["mean"].max())
+        told = "to within rounding" if worst < 1e-5 else f"only to within {worst:.2g}, which is more than rounding"
+        lines.append(f"Exact maps add up to what they promise, {told}.")
     return lines
 
 

@@ -26,11 +26,11 @@ def page(view: View) -> None:
     _entries("places", explained.PLACES)
     parts.section("Why is it strange?")
     _entries("reasons", explained.REASONS)
+    believing.section(view)
     parts.section("How far can a model be trusted?")
     _entries("trust", explained.TRUST)
     parts.section("Has anything changed?")
     _entries("drift", explained_detectors.DRIFT)
-    believing.section(view)
     with parts.pair("learn") as (left, right):
         with left, parts.card("glossary", "Words"):
             parts.facts(explained.GLOSSARY)

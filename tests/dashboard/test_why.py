@@ -9,14 +9,17 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from streamlit.testing.v1 import AppTest
 
 from core.embed.geometry import InputGeometry
-from core.errors import ModelError
+from core.errors import ModelError, SettingsError
 from core.explain import regions
+from core.explain.check import COLUMNS, MEASURES, Check
 from core.explain.maps import TopFeature, WhyMap
 from core.explain.regions import MapBatch, MatchView
 from dashboard import routes, slots, why, why_facts, why_words
@@ -302,3 +305,59 @@ def test_near_pictures_are_those_of_the_score(view):
     near = why_facts.nearest(view.run, 3)
     assert [one["row"] for one in near] == [int(row) for row in view.run.graph_reference.indices[3][:8] if row >= 0]
     assert all("distance" in one["distance"] for one in near)
+
+
+def checked(lead: float) -> Check:
+    """A check in which the centred map's lead over the centre blob is given, in all measures but completeness."""
+    rows = []
+    for measure in MEASURES:
+        for method, ahead in (("centred", lead), ("centre blob", 0.0)):
+            values = {"mean": 0.5 + ahead, "low": 0.4 + ahead, "high": 0.6 + ahead, "images": 9, "groups": 4}
+            near = {"lead": ahead, "lead_low": ahead - 0.1, "lead_high": ahead + 0.1, "over": "centre blob"}
+            rows.append({"measure": measure, "method": method, "concept": "", **values, **near})
+    return Check(pd.DataFrame(rows, columns=list(COLUMNS)), "places of 2 concepts", ["novel: one group"])
+
+
+def page_of(check: Check | None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setattr("core.explain.check.largest_kept", lambda *_: check)
+
+    def script() -> None:
+        from dashboard import believing, state
+        from dashboard.theme import theme_for
+
+        space = state.workspace()
+        runs = tuple(space.runs())
+        believing.section(state.View(space, runs, state.open_run(space, runs[0]), theme_for("light", None)))
+
+    return AppTest.from_function(script, default_timeout=30).run()
+
+
+def words_of(page: AppTest) -> str:
+    assert not page.exception
+    return " ".join(str(getattr(one, "value", None) or one.proto) for one in [*page.markdown, *page.get("html")])
+
+
+def test_help_says_by_how_much_maps_lead_and_where_they_lose(served, monkeypatch):
+    ahead = words_of(page_of(checked(0.25), monkeypatch))
+    assert "+25 points ahead of centre blob" in ahead
+    assert "does not beat" not in ahead
+    assert "novel: one group" in ahead.lower()
+    behind = words_of(page_of(checked(-0.25), monkeypatch))
+    assert "does not beat centre blob" in behind
+    assert "does not surely beat" in words_of(page_of(checked(0.05), monkeypatch))
+
+
+def test_help_offers_to_measure_what_was_not_measured(served, monkeypatch):
+    page = page_of(None, monkeypatch)
+    assert "benthoscope explain-check" in words_of(page)
+    asked = []
+
+    def measure(run, space, *, limit, progress):
+        asked.append(limit)
+        progress(1, 2)
+        raise SettingsError("no target region has an annotation with a place")
+
+    monkeypatch.setattr("core.explain.check.check_maps", measure)
+    page.button[0].click().run()
+    assert asked == [60]
+    assert "No target region has an annotation" in words_of(page)
