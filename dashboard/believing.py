@@ -127,8 +127,8 @@ def summary(check: Check) -> list[str]:
         }[measure]
         lines.append(
             f"Our best map ({best['method']}): {told}. That is {_points(best['lead'])} ahead of {best['over']}, the "
-            f"best that knows nothing of the score ({_points(best['lead_low'])} to {_points(best['lead_high'])} in 95 % of "
-            "resamplings of whole groups)."
+            f"best that knows nothing of the score ({_points(best['lead_low'])} to {_points(best['lead_high'])} in "
+            "95 % of resamplings of whole groups)."
         )
     exact = check.table[(check.table["measure"] == "completeness") & (check.table["concept"] == "")]
     if len(exact):
