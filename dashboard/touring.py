@@ -34,13 +34,12 @@ class Stop:
     query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
-def stops(table: pd.DataFrame, flag: Mapping[str, object]) -> list[Stop]:
+def stops(table: pd.DataFrame) -> list[Stop]:
     """The stops that a run's table allows, in their order."""
     judged = summaries.is_target(table) if summaries.is_target(table).any() else summaries.is_reference(table)
     flagged = summaries.is_flagged(table)
     side = "target" if summaries.is_target(table).any() else "reference"
     groups = words.plural(int(table["group"].replace("", np.nan).nunique()), "group")
-    promised = "at most as many as its rule allows would be, were nothing new" if flag.get("certified") else "a percentile of the reference, without a promise"
     found = [
         Stop(
             "What is here",
@@ -51,7 +50,7 @@ def stops(table: pd.DataFrame, flag: Mapping[str, object]) -> list[Stop]:
         Stop(
             "The flagged ones",
             f"{words.count(int((flagged & judged).sum()))} of {words.count(int(judged.sum()))} judged pictures are "
-            f"flagged; {promised}. Here is how strange everything is, from both ends.",
+            "flagged as strange to the reference. Here is how strange everything is, from both ends.",
             "outliers",
         ),
     ]
@@ -102,7 +101,7 @@ def of(view: View) -> list[Stop]:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _stops(run_key: str, _view: View) -> list[Stop]:
-    return stops(_view.run.table, _view.run.manifest.get("flag", {}))
+    return stops(_view.run.table)
 
 
 def bar(view: View) -> None:

@@ -12,7 +12,7 @@ from tests.dashboard.test_pages import ADDRESSES, opened, said
 
 def test_the_demonstration_has_six_stops_with_the_runs_own_numbers():
     frame = table(10, camera=["old"] * 7 + [LATER_CAMERA] * 3, flagged=[False] * 6 + [True] * 4)
-    stops = touring.stops(frame, {"certified": True})
+    stops = touring.stops(frame)
     assert len(stops) == 6
     assert "4 of 5 judged" in stops[1].text
     assert "3 of the 3 pictures" in stops[2].text
@@ -22,7 +22,7 @@ def test_the_demonstration_has_six_stops_with_the_runs_own_numbers():
 
 
 def test_a_run_without_the_second_camera_has_the_other_stops():
-    titles = [stop.title for stop in touring.stops(table(4, set=["reference"] * 4), {})]
+    titles = [stop.title for stop in touring.stops(table(4, set=["reference"] * 4))]
     assert titles == ["What is here", "The flagged ones", "Groups nobody named", "Take it home"]
 
 
