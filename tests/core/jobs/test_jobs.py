@@ -168,7 +168,7 @@ def test_a_lost_message_is_made_again_when_a_worker_starts(space, table):
 
 
 def test_killed_while_it_imports_the_next_worker_goes_on(space, tmp_path):
-    table = make_collection(tmp_path / "many", dives=60, frames=10)
+    table = make_collection(tmp_path / "many", dives=30, frames=8)
     job = importing(space, table)
     with process(space) as first:
         wait(space, job.id, "running")
@@ -194,7 +194,7 @@ def facts(space):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX only")
 def test_asked_to_end_it_gives_its_job_back(space, tmp_path):
-    job = importing(space, make_collection(tmp_path / "many", dives=100, frames=10))
+    job = importing(space, make_collection(tmp_path / "many", dives=60, frames=10))
     with process(space) as first:
         wait(space, job.id, "running")
         first.send_signal(signal.SIGTERM)
