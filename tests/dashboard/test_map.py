@@ -232,3 +232,11 @@ def test_the_map_is_measured_on_request(served):
     next(toggle for toggle in app.toggle if toggle.key == "map_measured").set_value(True).run()
     assert not app.exception
     assert "Trustworthiness 0." in said(app)
+
+
+def test_another_run_has_another_map_and_no_area_of_this_one(served):
+    app = opened("map", area="a-99_-99~99_-99~99_2.5~-99_2.5", site="ridge")
+    app.selectbox("run_box").set_value(1).run()
+    assert not app.exception
+    assert "area" not in app.query_params
+    assert app.query_params["site"] in ("ridge", ["ridge"])
