@@ -34,7 +34,6 @@ AT_ONCE = 40
 _LONGEST = 768
 """Longest side of a map over a frame in pixels; it has far fewer cells, so more would show nothing."""
 _ON_THUMBNAILS = frozenset({"ood-centred", "ood", "match"})
-_OF_DETECTORS = frozenset({"ood-centred", "ood", "ood-features"})
 _progress: dict[str, tuple[int, int]] = {}
 
 
@@ -82,8 +81,10 @@ def wanted(run: Run, kind: str, query: Mapping[str, str], *, thumbnails: bool = 
     """What an address asks for; ``None`` for whatever does not exist."""
     if kind not in NAMES or (thumbnails and kind not in _ON_THUMBNAILS):
         return None
+    from core.explain.maps import OF_DETECTORS
+
     detector, column, other = query.get("detector", "knn"), _place(query, "class"), _place(query, "with")
-    if detector != "knn" and (kind not in _OF_DETECTORS or f"{detector}_score" not in run.table):
+    if detector != "knn" and (kind not in OF_DETECTORS or f"{detector}_score" not in run.table):
         return None
     if (column is not None and kind != "class") or (other is not None and kind != "match"):
         return None

@@ -40,7 +40,8 @@ _Other = Annotated[
 _Grid = Annotated[str, typer.Option(metavar="NAME", help="usual, or finer: larger, dilated, tiles.")]
 _Method = Annotated[str, typer.Option(metavar="NAME", help="For class: grad-cam++ or grad-cam.")]
 _Detector = Annotated[
-    str, typer.Option(metavar="NAME", help="Whose score: knn, or another detector that the run was scored by.")
+    str | None,
+    typer.Option(metavar="NAME", help="Whose score: knn or another of the run's; if left out, the one that flagged."),
 ]
 _Store = Annotated[bool, typer.Option("--store-boxes", help="Keep the boxes in the catalogue, as a model's.")]
 _Truth = Annotated[
@@ -71,16 +72,16 @@ def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> 
         other: _Other = None,
         grid: _Grid = "usual",
         method: _Method = "grad-cam++",
-        detector: _Detector = "knn",
+        detector: _Detector = None,
         store_boxes: _Store = False,
         workspace: _Workspace = default,
         as_json: _Json = False,
     ) -> None:
         """Show why: a map of what makes an image strange, of a class, or of what it shares with another."""
         console = Console(as_json=as_json)
-        wanted = {"kind": kind, "grid": grid, "concept": concept, "method": method, "detector": detector}
+        wanted = {"kind": kind, "grid": grid, "concept": concept, "method": method}
         with told(console), opened(workspace, create=False) as there:
-            _explain(console, there, run, image, wanted, out, other, store_boxes)
+            _explain(console, there, run, image, wanted, out, other=other, detector=detector, store=store_boxes)
 
     @app.command("explain-check")
     def explain_check(
@@ -98,21 +99,12 @@ def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> 
 
 
 def _explain(
-    console: Console,
-    workspace: Workspace,
-    run: int,
-    image: str,
-    wanted: dict[str, Any],
-    out: Path,
-    other: str | None,
-    store: bool,
+    console: Console, workspace: Workspace, run: int, image: str, wanted: dict[str, Any], out: Path, **more: Any
 ) -> None:
     from core.explain.export import explain_into
     from core.explain.maps import MapSettings
 
-    facts = explain_into(
-        workspace.open_run(run), workspace, image, MapSettings(**wanted), out, other=other, store=store
-    )
+    facts = explain_into(workspace.open_run(run), workspace, image, MapSettings(**wanted), out, **more)
     console.result(facts, f"{facts['caption']}\n{facts['label']}\nwrote {', '.join(facts['files'])}")
 
 

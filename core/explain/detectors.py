@@ -35,6 +35,8 @@ from core.runs import Run
 from core.stages import group_codes
 
 KNN = "knn"
+EXACT = (KNN, "mahalanobis", "pca_residual")
+"""Detectors whose scores are sums over cells and over features."""
 _KEPT = 8
 _lock = threading.Lock()
 _fits: OrderedDict[tuple[str, str], Fits] = OrderedDict()

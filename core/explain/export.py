@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from core.catalogue.schema import Annotation, Dataset, new_uid
 from core.catalogue.schema import Image as ImageRow
 from core.errors import SettingsError, WorkspaceError
 from core.explain.boxes import FoundBox, find_boxes
-from core.explain.maps import MapSettings, WhyMap
+from core.explain.detectors import EXACT, KNN, flagging_detectors
+from core.explain.maps import OF_DETECTORS, MapSettings, WhyMap
 from core.explain.regions import explain_image, explain_regions
 from core.explain.subjects import row_of_image, subject_of_row
 from core.images.decode import open_image
+from core.ood.registry import DETECTORS
 from core.runs import Run
 from core.workspace import Workspace
 
@@ -39,6 +42,7 @@ def explain_into(
     out: Path,
     *,
     other: str | None = None,
+    detector: str | None = None,
     store: bool = False,
 ) -> dict[str, Any]:
     """Explain one image and write ``map.npy``, ``overlay.png``, ``map.json`` and ``boxes.json``.
@@ -48,6 +52,7 @@ def explain_into(
         settings: Which map.
         out: A folder, made when it is not there; files of these names in it are replaced.
         other: For ``match``: the id or path of an image of the run; the nearest reference region by default.
+        detector: Whose score; by default the first that flagged the image, kNN where none did.
         store: Keep the boxes as a model's annotations too, see `store_boxes`.
 
     Returns:
@@ -63,6 +68,7 @@ def explain_into(
     row = row_of_image(run, image)
     if row is None and store:
         raise SettingsError(f"boxes are kept for images of the catalogue, and {image!r} is not in run {run.id}")
+    settings = replace(settings, detector=detector or _flagging(run, row, settings))
     if row is None:
         path = Path(image).expanduser()
         if not path.is_file():
@@ -79,6 +85,14 @@ def explain_into(
             workspace, run, row, one.concept or STRANGE, one.kind, find_boxes(one.pixels()), actor="benthoscope explain"
         )
     return facts
+
+
+def _flagging(run: Run, row: int | None, settings: MapSettings) -> str:
+    """The detector that flagged a row, of those that such a map can be made of."""
+    if row is None or settings.kind not in OF_DETECTORS or settings.grid == "tiles":
+        return KNN
+    usable = (name for name in flagging_detectors(run, row) if name in EXACT or settings.kind != "ood-features")
+    return next((name for name in usable if not DETECTORS[name].needs_logits), KNN)
 
 
 def _row(run: Run, words: str) -> int:

@@ -18,6 +18,8 @@ from core.explain.grids import GRIDS, Grid
 
 Kind = Literal["ood", "ood-centred", "ood-novel", "ood-features", "class", "embedding", "match"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+OF_DETECTORS: frozenset[Kind] = frozenset({"ood", "ood-centred", "ood-features"})
+"""Maps of a detector's score."""
 SIGNED: frozenset[Kind] = frozenset({"ood", "ood-centred", "ood-novel", "ood-features", "match"})
 TITLES: Mapping[Kind, str] = {
     "ood": "where the OOD score sits",
@@ -62,7 +64,7 @@ class MapSettings:
             raise SettingsError(f"a concept belongs to a class map, not to {self.kind!r}; ask for the kind class")
         if self.grid == "tiles" and self.kind not in ("ood", "ood-centred", "ood-novel", "match"):
             raise SettingsError(f"each tile of a map {self.kind!r} would have a scale of its own; use the larger grid")
-        if self.detector != "knn" and self.kind not in ("ood", "ood-centred", "ood-features"):
+        if self.detector != "knn" and self.kind not in OF_DETECTORS:
             raise SettingsError(
                 f"a map of kind {self.kind!r} is no detector's; ask for ood, ood-centred or ood-features"
             )

@@ -206,8 +206,45 @@ def test_explain_takes_ids_files_from_outside_and_a_second_image(workspace, run,
         (["--image", "5", "--with", "9"], "--kind match"),
         (["--image", "5", "--kind", "heat"], "kind is one of"),
         (["--image", "5", "--kind", "class", "--concept", "whale"], "no class 'whale'"),
+        (["--image", "5", "--detector", "lof"], "it has: knn"),
     ):
         assert sentence in call("explain", "1", *words, *root, code=1)["error"]
+
+
+def test_the_detector_that_flagged_is_the_one_explained(workspace, tmp_path, monkeypatch):
+    run = workspace.open_run(1)
+    chosen = []
+
+    def explain(run, workspace, rows, *, settings, others):
+        chosen.append((settings.kind, settings.detector))
+        raise SettingsError("enough")
+
+    monkeypatch.setattr("core.explain.export.explain_regions", explain)
+    monkeypatch.setattr("core.explain.export.flagging_detectors", lambda run, row: ("lof", "mahalanobis"))
+    image = str(run.table["path"][4])
+    for settings, asked in (
+        (MapSettings("ood"), None),
+        (MapSettings("ood-features"), None),
+        (MapSettings("class"), None),
+        (MapSettings("ood", "tiles"), None),
+        (MapSettings("ood-centred"), "knn"),
+    ):
+        with pytest.raises(SettingsError, match="enough"):
+            explain_into(run, workspace, image, settings, tmp_path, detector=asked)
+    features = ("ood-features", "mahalanobis")
+    assert chosen == [("ood", "lof"), features, ("class", "knn"), ("ood", "knn"), ("ood-centred", "knn")]
+
+
+def test_boxes_are_kept_in_the_catalogue_when_asked_for(workspace, run, tmp_path):
+    root = ["--workspace", str(workspace.root), "--out", str(tmp_path / "out")]
+    image_id = int(run.table["image_id"][7])
+    facts = call("explain", "1", "--image", str(image_id), "--store-boxes", *root)
+    kept = [note for note in workspace.annotations(image_id) if note.concept == "strange"]
+    assert facts["stored"] == facts["boxes"] == len(kept) > 0
+    assert {note.source for note in kept} == {"model"}
+    Image.new("RGB", (40, 30), (9, 80, 90)).save(tmp_path / "new.png")
+    refused = call("explain", "1", "--image", str(tmp_path / "new.png"), "--store-boxes", *root, code=1)
+    assert "is not in run 1" in refused["error"]
 
 
 def test_explain_check_prints_and_writes_the_table(annotated, workspace, tmp_path):
