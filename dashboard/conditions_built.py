@@ -65,18 +65,34 @@ def _value(key: str, field: str, images: pd.DataFrame) -> str:
     """The condition that the widgets say now; empty while they say nothing."""
     if field in NUMBERS:
         low, high = float(images[field].min()), float(images[field].max())
-        op = st.segmented_control("is", ["below", "at least"], default="below", required=True, key=f"{key}_{field}_op")
+        op = st.segmented_control(
+            "is",
+            ["below", "at least"],
+            default="below",
+            required=True,
+            label_visibility="collapsed",
+            key=f"{key}_{field}_op",
+        )
         number = st.number_input("Value", low, high, value=round((low + high) / 2, 2), key=f"{key}_{field}_value")
         return f"{field}{'<' if op == 'below' else '>='}{number:g}"
     if field in TIME:
         days = images[field].dropna().dt.date
-        op = st.segmented_control("is", ["before", "from"], default="before", required=True, key=f"{key}_{field}_op")
+        op = st.segmented_control(
+            "is",
+            ["before", "from"],
+            default="before",
+            required=True,
+            label_visibility="collapsed",
+            key=f"{key}_{field}_op",
+        )
         day = st.date_input("Day", value=max(days), key=f"{key}_{field}_value")
         return f"{field}{'<' if op == 'before' else '>='}{day}"
     column = images[field].explode() if field == "concepts" else images[field]
     counts = column.dropna().astype("str").value_counts()
     names = [name for name in counts.index if name][:500]
-    op = st.segmented_control("is", ["is", "is not"], default="is", required=True, key=f"{key}_{field}_op")
+    op = st.segmented_control(
+        "is", ["is", "is not"], default="is", required=True, label_visibility="collapsed", key=f"{key}_{field}_op"
+    )
     chosen = st.selectbox(
         "Value",
         names,

@@ -45,7 +45,11 @@ def draw(desk: Desk, entry: Description) -> None:
         ]
     )
     parts.section("What to keep in mind")
-    parts.facts((("" if one.calm else "look: ") + one.title, sentence(one.sentence)) for one in found)
+    for title, calm in (("Deserves a look:", False), ("Nothing stands out:", True)):
+        named = [(one.title, sentence(one.sentence)) for one in found if one.calm == calm]
+        if named:
+            parts.note(title)
+            parts.facts(named)
     if len(concepts):
         parts.section("Concepts")
         shown = concepts.assign(from_one=(100 * concepts["from_one"]).round(), depth=_depths(concepts))

@@ -120,6 +120,8 @@ def _outlook(desk: Desk, settings: RunSettings) -> None:
             (words.count(sets.target), "target", "" if sets.target else "nothing is judged"),
         ]
     )
+    if not sets.target:
+        parts.note("With every image as reference the run still maps and clusters; to judge, add what counts as known.")
     for name, number in sets.lacking.items():
         parts.note(f"{words.plural(number, 'image')} lack {name} and are in neither for that.")
     if str(settings.regions) == "image" and st.button("How long will it take?", key="start_cost"):
