@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import ordering, words
+from dashboard import ordering, slots, words
 from dashboard.sheets import too_small
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ CAPTIONS = {
 }
 """What may stand under a picture, by column."""
 
+PREDICTED = "predicted:"
+"""Before the id of stored predictions: what they say of a picture (`dashboard.slots.captions`)."""
+
 _NEEDED = (
     *("path", "region", "box_w", "box_h", "width", "height"),
     *("image_id", "region_id", "set", "flagged"),
@@ -54,7 +57,7 @@ class Listing:
 
     Attributes:
         rows: ``[N]`` int32 rows of the run.
-        captions: Columns of the run's table.
+        captions: Columns of the run's table, or `PREDICTED` with the id of predictions behind it.
         extra: One more caption for the first rows, or empty.
     """
 
@@ -68,7 +71,12 @@ class Listing:
         """The items of one block, as plain values; empty past the end."""
         start = number * BLOCK
         rows = self.rows[start : start + BLOCK]
-        records = self.run.table[[*_NEEDED, *self.captions]].iloc[rows].to_dict("records")
+        columns = [name for name in self.captions if not name.startswith(PREDICTED)]
+        records = self.run.table[[*_NEEDED, *columns]].iloc[rows].to_dict("records")
+        for name in self.captions:
+            if name.startswith(PREDICTED):
+                lines = slots.captions(self.run, name.removeprefix(PREDICTED), rows)
+                records = [{**record, name: line} for record, line in zip(records, lines, strict=True)]
         return [
             item(record, int(row), self.captions, self.extra[start + i] if start + i < len(self.extra) else "")
             for i, (row, record) in enumerate(zip(rows, records, strict=True))
@@ -77,6 +85,8 @@ class Listing:
 
 def caption(column: str, record: dict[Any, Any]) -> str:
     """What stands under a picture for a column: as `CAPTIONS` says, else its name and value."""
+    if column.startswith(PREDICTED):
+        return str(record[column])
     if column in CAPTIONS:
         return CAPTIONS[column](record)
     value = record[column]

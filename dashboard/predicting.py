@@ -21,6 +21,7 @@ import streamlit as st
 
 from core.errors import CoreError, ImageError
 from dashboard import words
+from dashboard.listings import PREDICTED
 from dashboard.uploads import MAX_BYTES, received
 
 if TYPE_CHECKING:
@@ -226,6 +227,15 @@ def _placed(run_key: str, prediction_id: str, _run: Run, _space: Workspace) -> R
     return RunPredictions(stored, places.astype(np.int64))
 
 
+def placed(space: Workspace, run: Run, prediction_id: str) -> RunPredictions:
+    """Stored predictions, row by row beside a run.
+
+    Raises:
+        WorkspaceError: there are none of this id.
+    """
+    return _placed(run.key, prediction_id, run, space)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _listed(root: str, stamp: int, _space: Workspace) -> list[tuple[str, str]]:
     from core.learn.predictions import list_predictions
@@ -241,13 +251,20 @@ def of_run(view: View) -> list[RunPredictions]:
     found: dict[str, RunPredictions] = {}
     for prediction_id, model in _listed(str(root), root.stat().st_mtime_ns, view.workspace):
         if model not in found:
-            placed = _placed(view.run.key, prediction_id, view.run, view.workspace)
-            if (placed.places >= 0).any():
-                found[model] = placed
+            beside = placed(view.workspace, view.run, prediction_id)
+            if (beside.places >= 0).any():
+                found[model] = beside
     return list(found.values())
 
 
-def lines(predictions: RunPredictions, rows: np.ndarray, thresholds: np.ndarray | None = None) -> list[str]:
+def caption(view: View) -> list[str]:
+    """The caption that a gallery of the open run can carry: of the newest predictions, none without them."""
+    return [f"{PREDICTED}{one.stored.id}" for one in of_run(view)[:1]]
+
+
+def lines(
+    predictions: RunPredictions, rows: Sequence[int] | np.ndarray, thresholds: np.ndarray | None = None
+) -> list[str]:
     """One caption a region of the run: what the model says of it."""
     from core.evaluate.behind import said_words
 

@@ -95,6 +95,7 @@ def choose(table: pd.DataFrame, *, key: str) -> int:
         hide_index=True,
         column_config=config,
         height=min(320, 38 + 35 * len(table)),
+        placeholder=words.MISSING,
         on_select="rerun",
         selection_mode="single-row",
     )

@@ -7,11 +7,12 @@ A slot is a tuple of functions, called in their order with the view and the row 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.runs import Run
     from dashboard.state import View
 
 
@@ -51,6 +52,13 @@ def _ways_on(view: View, row: int) -> None:
     from dashboard import similar  # which goes to pages, and they to the panel
 
     similar.ways_on(view, row)
+
+
+def captions(run: Run, prediction_id: str, rows: Sequence[int]) -> list[str]:
+    """What stored predictions say of some regions of a run, one line each, for a gallery's captions."""
+    from dashboard import predicting, state
+
+    return predicting.lines(predicting.placed(state.workspace(), run, prediction_id), rows)
 
 
 LAYERS: tuple[Callable[[View, int], list[Layer]], ...] = (_why,)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.catalogue.selections import Regions
 from core.export import export_table
-from dashboard import choosing, faceting, keeping, likeness, parts, words
+from dashboard import choosing, faceting, keeping, likeness, parts, predicting, words
 from dashboard.boundary import boundary
 from dashboard.gallery import gallery
 from dashboard.uploads import received
@@ -118,6 +118,6 @@ def _captions(view: View, selection: Selection) -> list[str]:
     order = choosing.orders(view.run).get(selection.sort)
     wanted = dict.fromkeys([*([order.column] if order else []), "ood_score", "depth_m", "group"])
     table = view.run.table
-    return [name for name in wanted if name != "path" and table[name].notna().any() and not (table[name] == "").all()][
-        :3
-    ]
+    known = [name for name in wanted if name != "path" and table[name].notna().any() and not (table[name] == "").all()]
+    predicted = predicting.caption(view)
+    return [*known[: 3 - len(predicted)], *predicted]

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard import parts, predicting, prediction_figures, predictions_table, state
+from dashboard.listings import LISTINGS
 from dashboard.predicting import Answer
 from dashboard.theme import theme_for
 from tests.dashboard.test_pages import opened, said
@@ -163,6 +164,14 @@ def test_captions_say_what_is_said(view):
     lines = predicting.lines(found, np.arange(5))
     assert all(line.startswith("said: ") for line in lines)
     assert found.of(0) is not None
+
+
+def test_galleries_carry_what_is_said_block_by_block(view):
+    name = predicting.caption(view)
+    listing = LISTINGS.add(view.run, np.arange(4), ["group", *name])
+    said_of = [one["lines"][-1] for one in listing.block(0)]
+    keen = next(one for one in predicting.of_run(view) if f"predicted:{one.stored.id}" == name[0])
+    assert said_of == predicting.lines(keen, np.arange(4))
 
 
 @pytest.mark.parametrize(
