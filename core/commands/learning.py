@@ -67,9 +67,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             typer.Option(metavar="RATE", help="Learning rate, for networks; else by a sweep."),
         ] = None,
         batch: Annotated[int | None, typer.Option(min=1, help="Images in one step, for networks.")] = None,
-        track: Annotated[
-            bool, typer.Option("--track", help="Note it in MLflow (an optional extra).")
-        ] = False,
+        track: Annotated[bool, typer.Option("--track", help="Note it in MLflow (an optional extra).")] = False,
         seed: Annotated[int, typer.Option(min=0, help="Of the split and of everything drawn.")] = 0,
         device: _Device = "auto",
         workspace: _Workspace = default,
