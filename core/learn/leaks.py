@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 NEAR = 0.9
 """Correlation of scaled features from which two pictures count as near copies: on those frames under 1 % of the
 validation images have one with videos kept apart, 23 to 46 % with random frames."""
-WORTH_SAYING = 0.15
+WORTH_SAYING = 0.2
 _BLOCK = 1024
 
 
