@@ -161,6 +161,7 @@ def intervals(found: Comparison, theme: Theme) -> go.Figure:
             y=titles,
             xaxis=f"x{axis}",
             mode="markers+text",
+            cliponaxis=False,
             text=[f"{value.value:.2f}" for value in values],
             textposition="top center",
             textfont={"size": 12 * theme.scale, "color": p.text},
