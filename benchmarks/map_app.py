@@ -1,4 +1,4 @@
-"""The server that `benchmarks.map_browser` looks at: one map of as many points as the address says, and nothing else."""
+"""The server that `benchmarks.map_browser` looks at: a map of as many points as the address says, nothing else."""
 
 from __future__ import annotations
 

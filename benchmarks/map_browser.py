@@ -1,7 +1,7 @@
 """The map in a browser: first drawn point, hover, a new colour, a lasso's way to Python, the tab's memory.
 
-Three ways to draw the same points, in headless Chromium with software WebGL: the product's map, ``st.plotly_chart``, and
-a component with the plotly.js of plotly's own wheel. Run as ``python -m benchmarks.map_browser --count 1000000 --way
+Three ways to draw the same points, in headless Chromium with software WebGL: the product's map, ``st.plotly_chart``,
+and a component with the plotly.js of plotly's own wheel. Run as ``python -m benchmarks.map_browser --count 1000000 --way
 ours``; each size and way is a process of its own and takes up to two minutes. The server has made the points before the
 page is opened; everything else is in the time, Streamlit's own start included. Hover is from the pointer's event to the
 card's words and picture (plotly: its label). Memory is the resident size of the tab's process; software WebGL keeps
@@ -33,7 +33,8 @@ _DRAWN = {
       if (!held || !held.width) return false;
       const small = document.createElement('canvas'); small.width = 96; small.height = 48;
       const pen = small.getContext('2d', { willReadFrequently: true });
-      for (const one of document.querySelectorAll('.js-plotly-plot .gl-container canvas')) pen.drawImage(one, 0, 0, 96, 48);
+      for (const one of document.querySelectorAll('.js-plotly-plot .gl-container canvas'))
+        pen.drawImage(one, 0, 0, 96, 48);
       return pen.getImageData(0, 0, 96, 48).data.some((v) => v > 0); }""",
 }
 _FIND = """window.all = (what) => {
@@ -42,10 +43,12 @@ _FIND = """window.all = (what) => {
   walk(document); return found[0]; };"""
 _HOVER = """(what) => { window.took = null; window.begun = 0;
   const look = () => { const e = all(what);
-    if (window.begun && e && !e.hidden && e.textContent && (e.dataset.row === undefined || e.dataset.row !== window.last)) {
-      window.took = performance.now() - window.begun; window.last = e.dataset.row; } else requestAnimationFrame(look); };
-  window.addEventListener('pointermove', (e) => { window.begun = window.begun || e.timeStamp; }, { capture: true, once: true });
-  window.addEventListener('mousemove', (e) => { window.begun = window.begun || e.timeStamp; }, { capture: true, once: true });
+    const shown = window.begun && e && !e.hidden && e.textContent;
+    if (shown && (e.dataset.row === undefined || e.dataset.row !== window.last)) {
+      window.took = performance.now() - window.begun; window.last = e.dataset.row; }
+    else requestAnimationFrame(look); };
+  const begin = (e) => { window.begun = window.begun || e.timeStamp; };
+  for (const name of ['pointermove', 'mousemove']) addEventListener(name, begin, { capture: true, once: true });
   requestAnimationFrame(look); }"""
 
 
@@ -149,7 +152,8 @@ def _recolour(page: Page, way: str) -> dict[str, Any]:
     for turn in range(2):
         before = page.evaluate("all('.map')?.dataset.state")
         page.evaluate(
-            "window.drawn = 0; document.querySelector('.js-plotly-plot')?.on('plotly_afterplot', () => { window.drawn += 1; })"
+            "window.drawn = 0;"
+            " document.querySelector('.js-plotly-plot')?.on('plotly_afterplot', () => { window.drawn += 1; })"
         )
         page.get_by_role("button", name="recolour").click()
         begun = time.perf_counter()
