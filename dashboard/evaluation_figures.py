@@ -1,7 +1,7 @@
 """Figures of evaluations: curves, reliability, confusion, strata, differences; whole numbers for what opens pictures.
 
-The contract: points that open pictures carry a whole number as customdata, their row in the table behind the figure;
-intervals are 95 %, drawn over groups.
+The contract: points that open pictures carry a whole number as customdata, their row in the table behind the figure,
+as lists (numpy rows come back from a browser as objects); intervals are 95 %, drawn over groups.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def reliability(table: pd.DataFrame, theme: Theme) -> go.Figure:
             error_y={"array": up.clip(lower=0), "arrayminus": down.clip(lower=0), "color": colour, "thickness": 1.2}
             if calibrated
             else None,
-            customdata=np.stack([part.index, part["pairs"]], axis=1),
+            customdata=np.stack([part.index, part["pairs"]], axis=1).tolist(),
             hovertemplate="said %{x:.2f}, came true %{y:.2f}<br>%{customdata[1]:,} pairs<extra></extra>",
         )
     figure.update_xaxes(title_text="probability that is said", range=[-0.02, 1.02])
@@ -145,7 +145,7 @@ def confusion(cells: pd.DataFrame, found: Confusion, theme: Theme) -> go.Figure:
         },
         text=[f"{count:,}" for count in cells["count"]],
         textfont={"size": 11 * theme.scale, "color": [p.text if dark else p.surface for dark in dark_text]},
-        customdata=np.stack([np.arange(len(cells)), cells["share"]], axis=1),
+        customdata=np.stack([np.arange(len(cells)), cells["share"]], axis=1).tolist(),
         hovertemplate="is there: %{y}<br>is said: %{x}<br>%{text} pictures, %{customdata[1]:.0%} of its row"
         "<extra></extra>",
         selected={"marker": {"opacity": 1}},
@@ -198,7 +198,7 @@ def dots(
         mode="markers",
         marker={"size": 11 * theme.scale, "color": p.accent},
         error_x={"array": up, "arrayminus": down, "color": p.accent, "thickness": 1.6},
-        customdata=np.stack([np.arange(len(table)), table[low].astype(float), table[high].astype(float)], axis=1),
+        customdata=np.stack([np.arange(len(table)), table[low], table[high]], axis=1).astype(float).tolist(),
         hovertemplate="%{y}<br>%{x:.3f} (%{customdata[1]:.3f} to %{customdata[2]:.3f})<extra></extra>",
     )
     figure.update_xaxes(title_text=title)

@@ -30,13 +30,15 @@ def test_dropped_pictures_are_answered_and_a_text_is_refused(browsers, taught_ad
         assert log.outside == []
 
 
-def test_the_confusion_is_drawn_on_a_small_dark_screen(browsers, taught_address):
+def test_a_click_on_the_confusion_opens_its_pictures(browsers, taught_address):
     with browsers.page(size="small", dark=True) as (page, log):
         page.goto(f"{taught_address}/evaluate")
         settle(page)
         page.get_by_text("Mistakes", exact=True).click()
         page.locator(".st-key-plot_confusion .point").first.wait_for()
         settle(page)
+        page.locator(".st-key-plot_confusion .point").first.click(force=True)
+        page.locator(".st-key-evaluation_cell .cell").first.wait_for()
         assert page.locator(".st-key-evaluation_all .cell").count() > 0
         assert log.errors == []
         assert log.outside == []

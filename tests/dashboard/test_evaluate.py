@@ -111,14 +111,14 @@ def test_points_carry_their_row(kept):
     theme = theme_for("light", None)
     cells = evaluation_figures.drawn_cells(kept.confusion)
     drawn = evaluation_figures.confusion(cells, kept.confusion, theme)
-    assert drawn.data[0].customdata[:, 0].tolist() == list(range(len(cells)))
+    assert [row[0] for row in drawn.data[0].customdata] == list(range(len(cells)))
     assert cells["count"].sum() == kept.confusion.counts.sum()
     curve = evaluation_figures.reliability(kept.curves.reliability, theme)
     shown = curve.data[-1]
-    assert kept.curves.reliability.loc[int(shown.customdata[0, 0])]["probability"] == shown.x[0]
+    assert kept.curves.reliability.loc[int(shown.customdata[0][0])]["probability"] == shown.x[0]
     table = kept.strata[kept.strata["map20"].notna()].reset_index(drop=True)
     dots = evaluation_figures.dots(table, theme, value="map20", title="MAP@20")
-    assert dots.data[0].customdata[:, 0].tolist() == list(range(len(table)))
+    assert [row[0] for row in dots.data[0].customdata] == list(range(len(table)))
 
 
 def test_strain_is_told_as_a_loss_in_the_order_of_the_ways(kept):
