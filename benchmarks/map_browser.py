@@ -2,10 +2,10 @@
 
 Three ways to draw the same points, in headless Chromium with software WebGL: the product's map, ``st.plotly_chart``,
 and a component with the plotly.js of plotly's own wheel. Run as
-``python -m benchmarks.map_browser --count 1000000 --way ours``; each is a process of up to two minutes. The server has made the points before the
-page is opened; everything else is in the time, Streamlit's own start included. Hover is from the pointer's event to the
-card's words and picture (plotly: its label). Memory is the resident size of the tab's process; software WebGL keeps
-buffers in a process of its own, which is given beside it.
+``python -m benchmarks.map_browser --count 1000000 --way ours``; each size and way is a process of its own, of up to two
+minutes. The server has made the points before the page is opened; everything else is in the time, Streamlit's own start
+included. Hover is from the pointer's event to the card's words and picture (plotly: its label). Memory is the resident
+size of the tab's process; software WebGL keeps buffers in a process of its own, which is given beside it.
 """
 
 from __future__ import annotations
