@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from starlette.routing import Route
 
+from core.errors import CoreError
 from dashboard import sheets, state, why, why_facts, why_files
 from dashboard.access import guarded
 from dashboard.answers import NOT_KEPT, binary, digest, nothing, number, plain_json
@@ -104,12 +105,15 @@ def why_said(request: Request) -> Response:
 
 
 def match(request: Request) -> Response:
-    """What two pictures share, pair of cells by pair of cells: ``match/3/17/204``."""
+    """What two pictures share, pair of cells by pair of cells: ``match/3/17/204``, or ``said``: why not."""
     found, text = _region(request), request.path_params["other"]
     other = number(request, "other")
     if found is None or (other == 0 and text != "0") or other >= len(found[0].table):
         return nothing()
-    return plain_json(why_facts.matched(state.workspace(), *found, other))
+    try:
+        return plain_json(why_facts.matched(state.workspace(), *found, other))
+    except CoreError as error:
+        return plain_json({"said": str(error)}, NOT_KEPT)
 
 
 def table(base: str) -> list[Route]:

@@ -32,7 +32,8 @@ export class MatchView {
       }
       const found = await answer.json();
       if (signal.aborted) return;
-      this.take(found);
+      if (found.said) this.text.textContent = found.said;
+      else this.take(found);
     } catch {
       if (!signal.aborted) this.text.textContent = "The comparison did not come; choose the picture again.";
     }

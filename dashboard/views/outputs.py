@@ -52,9 +52,10 @@ def _make(desk: Desk) -> None:
             key="make_kind",
             format_func=_title,
         )
-        only = st.selectbox("Of", ["all regions", "flagged regions"], key="make_of", disabled=kind == "report")
+        whole = kind == "report"
+        only = "all regions" if whole else st.selectbox("Of", ["all regions", "flagged regions"], key="make_of")
         if st.button("Make it", key="make_it", type="primary"):
-            if kind == "report":
+            if whole:
                 ask(desk.workspace, "report", f"Report of run {run}", {"run": run}, key="report")
             else:
                 conditions = ["flagged=true"] if only == "flagged regions" else []

@@ -104,7 +104,7 @@ def test_plots_download_as_pictures(browsers, address, kind):
         page.goto(f"{address}/outliers")
         settle(page)
         if kind == "svg":
-            page.get_by_text("SVG", exact=True).click()
+            page.get_by_role("radio", name="SVG").click(force=True)
             settle(page)
         plot = page.locator(".js-plotly-plot").first
         plot.hover()

@@ -176,7 +176,7 @@ def write_run(space: Workspace, settings: RunSettings, name: str, table: pd.Data
         "flag": flag,
         "lacking": {},
         "failures": [],
-        "embedder": {"name": settings.embed.embedder},
+        "embedder": {"name": settings.embed.embedder, "key": "drawn", "precision": "fp32"},
         "artefacts": dict.fromkeys(("embeddings", "graph_all", "graph_reference"), key),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
