@@ -96,7 +96,7 @@ def test_the_tour_goes_through_its_stops_with_the_keyboard(browsers, address):
         page.goto(f"{address}/tour")
         settle(page)
         page.get_by_role("button", name="Begin").press("Enter")
-        page.wait_for_url("**tour=1*")
+        page.wait_for_url("**/?*tour=1*")
         settle(page)
         page.get_by_role("button", name="Next").press("Enter")
         page.wait_for_url("**/outliers*tour=2*")
