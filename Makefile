@@ -2,6 +2,8 @@
 #   make demo    install, render the demonstration collection, run the pipeline on it, serve it on 127.0.0.1
 #   make test    install, then check style and types and run the whole test suite
 #
+# The tests run in one process a core, four at most, a file at a time; each process works with one thread.
+#
 # make demo ARGS=--no-serve   stop after the run        make demo RESET=1   start the demonstration over
 # make test PYTEST="-m 'not browser'"                   run a part of the suite
 
@@ -36,7 +38,7 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 test: lint
-	@$(BIN)/python -m pytest $(PYTEST)
+	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
