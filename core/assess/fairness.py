@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import SettingsError
+from core.learn.apart import serving
 from core.learn.gathering import Examples
-
-APART = "held_out"
-"""The one use of a group after which it may still judge."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def fair_rows(examples: Examples, served: Mapping[str, Sequence[str]], model: st
     Raises:
         SettingsError: nothing is left.
     """
-    used = {name for use, names in served.items() if use != APART for name in names}
+    used = serving(served)
     apart = np.array([name not in used for name in examples.group_names], bool)
     kept = apart[examples.groups]
     rows = np.flatnonzero(kept)

@@ -25,6 +25,7 @@ from core.catalogue.selections import evaluate
 from core.embed.loop import RegionJob
 from core.embed.store import region_key
 from core.errors import WorkspaceError
+from core.learn.apart import group_names
 from core.learn.labels import LabelTree, RareConcept, RareRule, build_tree, with_parents
 from core.settings import RegionSettings
 from core.stages import group_codes
@@ -192,8 +193,4 @@ def _known(
 
 def _group_names(table: pd.DataFrame, groups: NDArray[np.int64]) -> tuple[str, ...]:
     _, first = np.unique(groups, return_index=True)
-    rows = table.iloc[first]
-    return tuple(
-        f"{dataset}/{group or path}"
-        for dataset, group, path in zip(rows["dataset"], rows["group"], rows["path"], strict=True)
-    )
+    return tuple(group_names(table.iloc[first]))

@@ -9,7 +9,7 @@ The contract:
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,6 +149,28 @@ def predict_regions(
         WorkspaceError: nothing is left to predict, or the disk refuses.
     """
     table, source = _asked(workspace, run, image_ids, datasets)
+    return predict_table(workspace, model, table, source, workers=workers, progress=progress)
+
+
+def predict_table(
+    workspace: Workspace,
+    model: Model,
+    table: pd.DataFrame,
+    source: Mapping[str, Any],
+    *,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> PredictionSet:
+    """Predictions of the regions of a table, row by row, stored; the same question is answered from the store.
+
+    Args:
+        table: One row a region, with the columns of `core.catalogue.regions.region_table`.
+        source: What was asked about, for the manifest: ``kind`` and what names it.
+        progress: Called with regions done and asked for; may raise `core.errors.Cancelled`.
+
+    Raises:
+        WorkspaceError: the table is empty, or the disk refuses.
+    """
     if table.empty:
         raise WorkspaceError("there is no usable image to predict; choose other images")
     jobs = jobs_of(workspace, table)
@@ -179,7 +201,7 @@ def predict_regions(
         writer.finish(
             {
                 "model": {"name": model.name, "key": model.key},
-                "source": source,
+                "source": dict(source),
                 "label_tree": model.tree.to_json(),
                 "thresholds": [float(value) for value in model.thresholds],
                 "members": model.members,
