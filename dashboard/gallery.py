@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, looking, sheets, why, why_words
+from dashboard import assets, framing, looking, sheets, why, why_words
 from dashboard.listings import BLOCK, LISTINGS, Listing
 from dashboard.payload import to_json
 
@@ -94,7 +94,8 @@ def gallery(
     """
     listing = LISTINGS.add(view.run, np.asarray(rows), captions, extra)
     lines = len(captions) + max((text.count("\n") + 1 for text in extra), default=0) + named
-    ratio = aspect(view.run)
+    shape = shapes(view.run)
+    frames = {"aspect": shape.frame, "on": framing.framed()} if shape.parts else None
     laid = _why(view.run) if overlay == "why" else overlay
     data = {
         "module": assets.module("gallery.js"),
@@ -106,7 +107,8 @@ def gallery(
         "across": sheets.COLUMNS,
         "tiles": [size for size in sheets.TILES if size > 64],
         "first": listing.block(0),
-        "aspect": ratio,
+        "aspect": shape.picture,
+        "frames": frames,
         "layout": layout,
         "lines": lines,
         "named": named,
@@ -119,7 +121,8 @@ def gallery(
         "noun": noun,
         "empty": empty,
     }
-    bar = 34 if laid or tools else 0
+    bar = 34 if laid or tools or frames else 0
+    ratio = shape.frame if frames and frames["on"] else shape.picture
     with _room(key, len(listing.rows), columns, lines, ratio, bar) if layout == "rows" else nullcontext():
         result: Any = _COMPONENT(
             key=key,
@@ -127,6 +130,7 @@ def gallery(
             height="content" if layout == "rows" else round(height * view.theme.scale),
             on_open_change=partial(_open, key, view.run, listing, on_open),
             on_expired_change=_nothing,
+            on_framed_change=partial(_framed, key),
             on_selection_change=_nothing,
         )
     chosen: np.ndarray = listing.rows[_places(result.selection, listing)]
@@ -149,6 +153,11 @@ def _open(key: str, run: Run, listing: Listing, on_open: Callable[[int], None] |
         looking.ask(run, row, listing)
 
 
+def _framed(key: str) -> None:
+    """What happens when someone wants to see parts in their frames, or cut out again."""
+    framing.put(st.session_state[key].get("framed") is True)
+
+
 @contextmanager
 def _room(key: str, count: int, columns: int, lines: int, ratio: float, bar: int) -> Iterator[None]:
     """Keep the room that a short list will take, so that nothing jumps when it comes."""
@@ -166,19 +175,38 @@ def _room(key: str, count: int, columns: int, lines: int, ratio: float, bar: int
         yield
 
 
-def aspect(run: Run) -> float:
-    """Width over height of the tiles: such that nine pictures of ten fill their tile's width, in [2/3, 16/9]."""
-    return _aspect(run.key, run)
+@dataclass(frozen=True)
+class Shapes:
+    """Width over height of a run's tiles: such that nine pictures of ten fill their tile's width, in [2/3, 16/9].
+
+    Attributes:
+        picture: Of the regions themselves.
+        frame: Of the images that they lie in.
+        parts: Whether any region is only a part of its image.
+    """
+
+    picture: float
+    frame: float
+    parts: bool
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def _aspect(key: str, _run: Run) -> float:
+def shapes(run: Run) -> Shapes:
+    """Of a run, made once."""
+    return _shapes(run.key, run)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _shapes(key: str, _run: Run) -> Shapes:
     table = _run.table
     whole = (table["region"] == "image").to_numpy()
-    width = np.where(whole, table["width"], table["box_w"]).astype(float)
-    height = np.where(whole, table["height"], table["box_h"]).astype(float)
-    ratio = width / height
-    return float(np.clip(np.quantile(ratio[np.isfinite(ratio)], 0.1), 2 / 3, 16 / 9)) if len(ratio) else 4 / 3
+    frame = (table["width"] / table["height"]).to_numpy(dtype=float, na_value=np.nan)
+    part = (table["box_w"] / table["box_h"]).to_numpy(dtype=float, na_value=np.nan)
+    return Shapes(_usual(np.where(whole, frame, part)), _usual(frame), not whole.all())
+
+
+def _usual(ratio: np.ndarray) -> float:
+    known = ratio[np.isfinite(ratio)]
+    return float(np.clip(np.quantile(known, 0.1), 2 / 3, 16 / 9)) if len(known) else 4 / 3
 
 
 def _nothing() -> None:

@@ -42,11 +42,14 @@ CAPTIONS = {
 }
 """What may stand under a picture, by column."""
 
+_FORM = b"items-2"
+"""What `item` makes is kept by browsers for good under a listing's key; another form of it has other keys."""
+
 PREDICTED = "predicted:"
 """Before the id of stored predictions: what they say of a picture (`dashboard.slots.captions`)."""
 
 _NEEDED = (
-    *("path", "region", "box_w", "box_h", "width", "height"),
+    *("path", "region", "box_x", "box_y", "box_w", "box_h", "width", "height"),
     *("image_id", "region_id", "set", "flagged"),
 )
 
@@ -96,12 +99,18 @@ def caption(column: str, record: dict[Any, Any]) -> str:
 
 
 def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str = "") -> dict[str, Any]:
-    """One picture as a gallery shows it. Names and labels are text from strangers: shown as text only."""
+    """One picture as a gallery shows it. Names and labels are text from strangers: shown as text only.
+
+    A part of an image has ``box`` (``x, y, w, h`` in shares of its frame) and ``frame`` (the frame's aspect) as well.
+    """
     name = str(record["path"]).rsplit("/", 1)[-1]
     lines = [line for line in (*extra.split("\n"), *(caption(column, record) for column in captions)) if line]
     flagged = bool(record["flagged"]) if not words.missing(record["flagged"]) else False
     part = str(record["region"]) != "image"
-    width, height = (record["box_w"], record["box_h"]) if part else (record["width"], record["height"])
+    whole = float(record["width"]), float(record["height"])
+    width, height = (float(record["box_w"]), float(record["box_h"])) if part else whole
+    box = [record["box_x"] / whole[0], record["box_y"] / whole[1], width / whole[0], height / whole[1]]
+    framed = {"box": [round(float(share), 5) for share in box], "frame": round(whole[0] / whole[1], 4)} if part else {}
     return {
         "row": row,
         "image": int(record["image_id"]),
@@ -110,8 +119,9 @@ def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str =
         "lines": lines,
         "set": str(record["set"]),
         "flagged": flagged,
-        "small": part and too_small((0, 0, width / record["width"], height / record["height"])),
-        "aspect": round(float(width) / float(height), 4),
+        "small": part and too_small((0, 0, box[2], box[3])),
+        "aspect": round(width / height, 4),
+        **framed,
     }
 
 
@@ -140,7 +150,7 @@ class Listings:
             extra: One caption that stands first, for all rows or for as many as come first.
         """
         rows = np.ascontiguousarray(rows, dtype=np.int32)
-        state = hashlib.blake2b(digest_size=12)
+        state = hashlib.blake2b(digest_size=12, person=_FORM)
         for part in (run.key.encode(), rows.tobytes(), "\0".join(captions).encode(), "\0".join(extra).encode()):
             state.update(len(part).to_bytes(8, "little"))
             state.update(part)

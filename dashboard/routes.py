@@ -84,19 +84,19 @@ def _plain(body: bytes) -> bool:
 
 
 def sheet(request: Request) -> Response:
-    """A sprite sheet: ``sheet/3?rows=0-9,12&tile=128``."""
+    """A sprite sheet: ``sheet/3?rows=0-9,12&tile=128``, with ``&kind=frame`` of whole frames."""
     run = state.finished_run(number(request, "run_id"))
-    tile = request.query_params.get("tile", "128")
-    if run is None or tile not in {str(size) for size in sheets.TILES}:
+    tile, asked = request.query_params.get("tile", "128"), request.query_params.get("kind", "part")
+    kind = next((known for known in sheets.KINDS if known == asked), None)
+    if run is None or kind is None or tile not in {str(size) for size in sheets.TILES}:
         return nothing()
-    text, sharp = request.query_params.get("rows", ""), request.query_params.get("sharp") == "1"
-    rows = sheets.parse_rows(text, len(run.table))
-    body = sheets.SHEETS.get(state.workspace(), run, rows, int(tile), sharp=sharp)
+    text = request.query_params.get("rows", "")
+    body = sheets.SHEETS.get(state.workspace(), run, sheets.parse_rows(text, len(run.table)), int(tile), kind)
     return binary(
         request,
         body,
         content_type(body[:16]) or "image/webp",
-        digest(f"{run.key} {tile} {sharp} {text}"),
+        digest(f"{run.key} {tile} {kind} {text}"),
         FOREVER,
     )
 

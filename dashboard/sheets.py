@@ -2,7 +2,7 @@
 
 The contract:
 - tile ``i`` of a sheet is row ``i`` of the request, left to right, top to bottom, `COLUMNS` a line;
-- a region shows its box, cut from the thumbnail and, when asked to be sharp, from the image itself;
+- a region shows its box, cut from the thumbnail and, when asked to be sharp, from the image itself; or its whole frame;
 - a picture that is missing leaves its tile empty;
 - sheets are pure functions of the run's key, the rows and the tile size, so they are kept here and in the browser.
 """
@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from core.errors import ImageError, SelectionError
 from core.images.decode import open_image
@@ -32,6 +32,10 @@ COLUMNS = 10
 MAX_TILES = 256
 TILES = (64, 128, 192, 256)
 """Sizes of a tile in pixels that may be asked for."""
+Kind = Literal["part", "sharp", "frame"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""What a region shows: its box cut from the thumbnail (moments), small boxes cut from their images (seconds), or the
+whole frame that it lies in."""
 
 
 def parse_rows(text: str, total: int) -> list[int]:
@@ -56,25 +60,25 @@ class Sheets:
     """Makes sheets and keeps the last ones, up to a number of bytes; safe between threads."""
 
     def __init__(self, max_bytes: int = 128 * 2**20) -> None:
-        self._kept: OrderedDict[tuple[str, int, bool, tuple[int, ...]], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, Kind, tuple[int, ...]], bytes] = OrderedDict()
         self._lock = threading.Lock()
         self._size = 0
         self._max_bytes = max_bytes
 
-    def get(self, space: Workspace, run: Run, rows: Sequence[int], tile: int, *, sharp: bool = False) -> bytes:
+    def get(self, space: Workspace, run: Run, rows: Sequence[int], tile: int, kind: Kind = "part") -> bytes:
         """One sheet, encoded.
 
         Args:
             rows: Up to `MAX_TILES` rows of the run.
             tile: Side of a tile in pixels, one of `TILES`.
-            sharp: Cut small parts from the images themselves instead of from their thumbnails: seconds, not moments.
+            kind: One of `KINDS`.
         """
-        key = (run.key, tile, sharp, tuple(rows))
+        key = (run.key, tile, kind, tuple(rows))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        made = _sharp_sheet(space, run, rows, tile) if sharp else _sheet(space, run, rows, tile)
+        made = _sharp_sheet(space, run, rows, tile) if kind == "sharp" else _sheet(space, run, rows, tile, kind)
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = made
@@ -85,8 +89,11 @@ class Sheets:
         return made
 
 
-def _sheet(space: Workspace, run: Run, rows: Sequence[int], tile: int) -> bytes:
-    tiles: list[Tile] = [part.digest if part.share is None else (part.digest, part.share) for part in _parts(run, rows)]
+def _sheet(space: Workspace, run: Run, rows: Sequence[int], tile: int, kind: Kind) -> bytes:
+    tiles: list[Tile] = [
+        part.digest if part.share is None or kind == "frame" else (part.digest, part.share)
+        for part in _parts(run, rows)
+    ]
     return space.thumbnails.sheet(tiles, ATLAS if tile <= ATLAS else GRID, COLUMNS, tile)
 
 

@@ -1,6 +1,8 @@
 // The picture grid of every page: only what is in view exists in the document; a selection is a few ranges.
 
 import { clamp, element, mounted, recall, remember } from "./dom.js";
+import { describeCell, newCell } from "./gallery_cell.js";
+import { Switch } from "./gallery_switch.js";
 import { Pictures } from "./pictures.js";
 import { Ranges } from "./ranges.js";
 
@@ -8,7 +10,7 @@ const GAP = 8;
 const EDGE = 3; // the view's padding, room for the rings
 const SMALLEST = 88;
 const LARGEST = 320;
-const OVER = "benthoscope-over";
+const FRAMES = "Each of these is a part of a frame: show the frame, with the part outlined";
 const kept = new WeakMap();
 
 export default function mount(component) {
@@ -36,11 +38,12 @@ class Gallery {
       type: "range", min: SMALLEST, max: LARGEST, step: 8, "aria-label": "Size of the pictures",
       oninput: (event) => this.resize(Number(event.target.value)),
     });
-    this.over = element("input", { type: "checkbox", onchange: (event) => layOver(this.data.overlay.name, event.target.checked) });
-    this.overName = element("span");
-    this.overLabel = element("label", { class: "over" }, this.over, this.overName);
+    this.over = new Switch("over", (on) => remember(`over-${this.data.overlay.name}`, on ? "on" : "off"), () => this.switched());
+    this.frames = new Switch("frames", (on) => this.component.setTriggerValue("framed", on), (on) => this.frame(on));
     this.sizeLabel = element("label", { class: "size" }, "Size", this.slider);
-    this.tools = element("div", { class: "tools" }, this.status, this.all, this.none, this.overLabel, this.sizeLabel);
+    this.tools = element(
+      "div", { class: "tools" }, this.status, this.all, this.none, this.frames.root, this.over.root, this.sizeLabel,
+    );
     this.canvas = element("div", { class: "content" });
     this.view = element("div", { class: "view", role: "listbox", tabindex: "0" }, this.canvas);
     this.root = element("div", { class: "gallery" }, this.tools, this.view);
@@ -54,8 +57,6 @@ class Gallery {
     this.view.addEventListener("blur", () => this.paint());
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.view);
-    this.onOver = () => this.switched();
-    document.addEventListener(OVER, this.onOver);
   }
 
   update(component) {
@@ -65,17 +66,19 @@ class Gallery {
     const { data } = this;
     this.root.dataset.layout = data.layout;
     // A short strip has no room for a switch that other galleries have; it follows theirs.
-    const switched = data.overlay && data.count > 0 && (data.layout !== "strip" || data.overlay.name !== "why");
+    const strip = data.layout === "strip";
+    const switched = data.count > 0 && ((data.overlay && (!strip || data.overlay.name !== "why")) || (data.frames && !strip));
     this.tools.hidden = !data.tools && !switched;
     this.all.hidden = this.none.hidden = !data.selectable;
     this.sizeLabel.hidden = !data.tools;
-    this.overLabel.hidden = !data.overlay;
-    this.overLabel.title = data.overlay?.meaning ?? "";
-    this.overName.textContent = data.overlay?.name ?? "";
-    this.over.checked = this.laid() !== null;
-    this.view.setAttribute("aria-label", data.label);
+    this.over.show(data.overlay ? { name: data.overlay.name, title: data.overlay.meaning, on: this.laid() !== null } : null);
+    // What the server says counts when it says something new: an older answer does not take a press back.
+    if (!before || before.frames?.on !== data.frames?.on) this.framed = data.frames?.on ?? false;
+    this.frames.show(data.frames && !strip ? { name: "in frames", title: FRAMES, on: this.framed } : null);
     this.view.setAttribute("aria-multiselectable", String(data.selectable));
     this.slider.value = this.size;
+    this.view.setAttribute("aria-label", this.framed ? `${data.label}, each outlined in its frame` : data.label);
+    if (this.pictures.source.framed !== this.framed) this.tile = 0;
     if (before?.listing !== data.listing) {
       this.selected = new Ranges(data.selection ?? []);
       this.active = this.anchor = 0;
@@ -96,10 +99,21 @@ class Gallery {
   switched() {
     if (!this.data) return;
     const laid = this.laid();
-    this.over.checked = laid !== null;
+    this.over.set(laid !== null);
     if (this.pictures.source.overlay?.url === laid?.url) return;
     this.pictures.setOverlay(laid);
     this.overlaid(0, this.data.count);
+  }
+
+  // Parts of images cut out, or whole frames with the part outlined; all galleries of the page at once.
+  frame(on) {
+    if (!this.data?.frames || this.framed === on) return;
+    const middle = this.firstVisible();
+    this.framed = on;
+    this.frames.set(on);
+    this.tile = 0;
+    this.layout();
+    if (this.data.layout === "grid") this.view.scrollTop = Math.floor(middle / this.columns) * (this.height + GAP);
   }
 
   forget() {
@@ -112,21 +126,22 @@ class Gallery {
     const { data } = this;
     const width = this.view.clientWidth - 2 * EDGE;
     if (!data || width <= 0) return;
+    const aspect = this.framed ? data.frames.aspect : data.aspect;
     const text = parseFloat(getComputedStyle(this.root).fontSize) * 1.4;
     const caption = data.lines > 0 ? data.lines * text + 8 : 0;
     if (data.layout === "strip") {
       this.columns = Math.max(1, data.count);
       this.picture = Math.max(40, this.view.clientHeight - caption - 2 * EDGE);
-      this.width = this.picture * data.aspect;
+      this.width = this.picture * aspect;
     } else if (data.layout === "rows") {
       this.columns = width >= 880 ? data.columns : Math.ceil(data.columns / 2);
       this.width = (width - GAP * (this.columns - 1)) / this.columns;
-      this.picture = this.width / data.aspect;
+      this.picture = this.width / aspect;
     } else {
       const wished = this.size * (parseFloat(getComputedStyle(this.root).getPropertyValue("--bs-scale")) || 1);
       this.columns = Math.max(1, Math.round((width + GAP) / (wished + GAP)));
       this.width = (width - GAP * (this.columns - 1)) / this.columns;
-      this.picture = this.width / data.aspect;
+      this.picture = this.width / aspect;
     }
     this.height = this.picture + caption;
     this.lines = Math.ceil(data.count / this.columns);
@@ -145,7 +160,7 @@ class Gallery {
     this.tile = tile;
     this.pictures.reset({
       base: data.base, run: data.run, listing: data.listing, block: data.block, across: data.across, tile,
-      overlay: this.laid(),
+      overlay: this.laid(), framed: this.framed,
     });
     for (const [block, items] of known) this.pictures.give(block, items);
     for (const cell of this.cells.values()) cell.drawn = false;
@@ -413,39 +428,12 @@ class Gallery {
 
   destroy() {
     this.observer.disconnect();
-    document.removeEventListener(OVER, this.onOver);
+    this.over.destroy();
+    this.frames.destroy();
     clearTimeout(this.settled);
     clearTimeout(this.telling);
     cancelAnimationFrame(this.frame);
     this.pictures.destroy();
     this.root.remove();
   }
-}
-
-// Lay something over all pictures of all galleries that offer it, or take it away; remembered by this browser.
-function layOver(name, on) {
-  remember(`over-${name}`, on ? "on" : "off");
-  document.dispatchEvent(new CustomEvent(OVER));
-}
-
-function newCell() {
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  const tick = element("span", { class: "tick", "aria-hidden": "true" });
-  const caption = element("div", { class: "caption" });
-  const frame = element("div", { class: "frame" }, canvas, tick);
-  return { root: element("div", { class: "cell", role: "option" }, frame, caption), canvas, tick, caption };
-}
-
-function describeCell(cell, item, data) {
-  cell.row = item.row;
-  cell.drawn = false;
-  const texts = data.named ? [item.name, ...item.lines] : item.lines;
-  cell.caption.replaceChildren(
-    ...texts.slice(0, data.lines).map((text, i) => element("div", i === 0 ? { class: "first" } : {}, text)),
-  );
-  const state = item.flagged ? ["flagged"] : [];
-  cell.root.setAttribute("aria-label", [item.name, ...item.lines, ...state].join(", "));
-  cell.root.title = [item.name, ...item.lines, ...state].join("\n");
-  cell.root.classList.toggle("flagged", item.flagged);
-  cell.root.dataset.set = item.set;
 }

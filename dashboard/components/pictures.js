@@ -4,13 +4,14 @@
 const AT_ONCE = 4;
 const OVERLAID = 25; // pictures to an overlay, one batch of the server's; a divisor of a block
 const OVERLAYS = 60;
+const OUTLINE = "#ffb347"; // as the image panel draws the part it shows
 
 export class Pictures {
   constructor(changed, expired, overlaid) {
     this.changed = changed; // called with a block's number when its items or its sheet arrived, and whether it is anew
     this.expired = expired; // called when the server no longer keeps the listing
     this.overlaid = overlaid; // called with the first picture and the one after the last whose overlay came or failed
-    this.reset({ base: "", run: 0, listing: "", block: 100, across: 10, tile: 128, overlay: null });
+    this.reset({ base: "", run: 0, listing: "", block: 100, across: 10, tile: 128, overlay: null, framed: false });
   }
 
   reset(source) {
@@ -96,7 +97,7 @@ export class Pictures {
   }
 
   async _load(block, signal) {
-    const { base, listing, run, tile } = this.source;
+    const { base, listing, run, tile, framed } = this.source;
     if (!this.items.has(block)) {
       const answer = await fetch(`${base}/listing/${listing}/${block}`, { signal });
       if (answer.status === 410) this.expired();
@@ -105,11 +106,11 @@ export class Pictures {
       this.changed(block);
     }
     const rows = compact(this.items.get(block).map((item) => item.row));
-    const sheet = `${base}/sheet/${run}?rows=${rows}&tile=${tile}`;
+    const sheet = `${base}/sheet/${run}?rows=${rows}&tile=${tile}${framed ? "&kind=frame" : ""}`;
     if (!this.sheets.has(block) && rows !== "") {
       this.sheets.set(block, await bitmap(sheet, signal));
       // Parts cut from thumbnails are coarse; their sharp sheet takes longer and comes after, where one stays.
-      if (this.items.get(block).some((item) => item.small)) this.sharpen(block, `${sheet}&sharp=1`, signal);
+      if (!framed && this.items.get(block).some((item) => item.small)) this.sharpen(block, `${sheet}&kind=sharp`, signal);
     }
   }
 
@@ -194,30 +195,35 @@ export class Pictures {
     const block = Math.floor(index / this.source.block);
     const sheet = this.sheets.get(block);
     if (!sheet) return false;
-    const { tile, across } = this.source;
-    const place = index - block * this.source.block;
-    const { aspect } = this.items.get(block)[place];
-    const width = Math.max(1, aspect >= 1 ? tile : tile * aspect);
-    const height = Math.max(1, aspect >= 1 ? tile / aspect : tile);
-    const x = (place % across) * tile + (tile - width) / 2;
-    const y = Math.floor(place / across) * tile + (tile - height) / 2;
-    const scale = Math.min(canvas.width / width, canvas.height / height);
-    const target = [(canvas.width - width * scale) / 2, (canvas.height - height * scale) / 2, width * scale, height * scale];
+    const item = this.items.get(block)[index - block * this.source.block];
+    const framed = this.source.framed && item.box;
+    const from = this._square(index - block * this.source.block, framed ? item.frame : item.aspect);
+    const scale = Math.min(canvas.width / from[2], canvas.height / from[3]);
+    const size = [from[2] * scale, from[3] * scale];
+    const target = [(canvas.width - size[0]) / 2, (canvas.height - size[1]) / 2, ...size];
+    const part = framed ? within(target, item.box) : target;
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
     context.clearRect(0, 0, canvas.width, canvas.height);
     // Half a pixel less on each side keeps the neighbouring tile from shining through.
-    context.drawImage(sheet, x + 0.5, y + 0.5, width - 1, height - 1, ...target);
+    context.drawImage(sheet, from[0] + 0.5, from[1] + 0.5, from[2] - 1, from[3] - 1, ...target);
     const overlay = this.overlays.get(Math.floor(index / OVERLAID));
     if (overlay) {
-      const within = index % OVERLAID;
-      const left = (within % across) * tile + (tile - width) / 2;
-      const top = Math.floor(within / across) * tile + (tile - height) / 2;
+      const [left, top, width, height] = this._square(index % OVERLAID, item.aspect);
       context.globalAlpha = this.source.overlay.opacity ?? 0.6;
-      context.drawImage(overlay, left + 0.5, top + 0.5, width - 1, height - 1, ...target);
+      context.drawImage(overlay, left + 0.5, top + 0.5, width - 1, height - 1, ...part);
       context.globalAlpha = 1;
     }
+    if (framed) outline(context, part, canvas);
     return true;
+  }
+
+  // Where the picture at a place of a sheet lies: its square's middle, as wide and high as its aspect leaves.
+  _square(place, aspect) {
+    const { tile, across } = this.source;
+    const width = Math.max(1, aspect >= 1 ? tile : tile * aspect);
+    const height = Math.max(1, aspect >= 1 ? tile / aspect : tile);
+    return [(place % across) * tile + (tile - width) / 2, Math.floor(place / across) * tile + (tile - height) / 2, width, height];
   }
 
   destroy() {
@@ -226,6 +232,23 @@ export class Pictures {
     for (const overlay of this.overlays.values()) overlay.close?.();
     this.sheets.clear();
     this.overlays.clear();
+  }
+}
+
+// A box in shares of a frame, as a place in the canvas.
+function within([left, top, width, height], [x, y, w, h]) {
+  return [left + x * width, top + y * height, w * width, h * height];
+}
+
+// The outline of a part, light on dark so that it shows on every ground, never too small to be seen.
+function outline(context, [x, y, width, height], canvas) {
+  const line = Math.max(2, canvas.width / 90);
+  const [w, h] = [Math.max(width, 4 * line), Math.max(height, 4 * line)];
+  const place = [x + (width - w) / 2, y + (height - h) / 2, w, h];
+  for (const [colour, thick] of [["rgba(0, 0, 0, 0.75)", 2 * line], [OUTLINE, line]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = thick;
+    context.strokeRect(...place);
   }
 }
 

@@ -141,3 +141,39 @@ def test_a_list_that_the_server_dropped_comes_back(browsers, gallery_address):
         assert refused == [1]
         assert page.locator("#cell-239 .first").inner_text() != ""
         assert [error for error in log.errors if "410" not in error] == []
+
+
+def outlined(page) -> int:
+    """Pixels of the first picture that have the outline's colour."""
+    return page.locator(".cell canvas").first.evaluate(
+        """(canvas) => { const p = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+      let found = 0;
+      for (let i = 0; i < p.length; i += 4)
+        found += p[i] > 250 && Math.abs(p[i + 1] - 179) < 4 && Math.abs(p[i + 2] - 71) < 4;
+      return found; }"""
+    )
+
+
+def test_parts_are_shown_cut_out_or_in_their_frames(browsers, address):
+    with browsers.page() as (page, log):
+        page.goto(f"{address}/browse?run=1")
+        settle(page)
+        assert outlined(page) == 0
+        part = page.locator(".cell canvas").first.bounding_box()
+        page.get_by_role("checkbox", name="in frames").check()
+        page.wait_for_url("**regions=frame**")
+        settle(page)
+        assert outlined(page) > 50
+        frame = page.locator(".cell canvas").first.bounding_box()
+        assert frame["width"] / frame["height"] == pytest.approx(16 / 9, rel=0.02)
+        assert part["width"] / part["height"] == pytest.approx(16 / 9, rel=0.05)
+        page.get_by_role("link", name="Near-duplicates").click()
+        page.get_by_role("heading", name="What was filmed twice?").wait_for()
+        settle(page)
+        assert "regions=frame" in page.url
+        assert outlined(page) > 50
+        page.goto(f"{address}/browse?run=2&regions=frame")
+        settle(page)
+        assert not page.get_by_role("checkbox", name="in frames").is_visible()
+        assert outlined(page) == 0
+        assert log.errors == []

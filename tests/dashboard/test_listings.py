@@ -60,9 +60,12 @@ def test_names_are_passed_on_as_they_are():
 
 
 def test_a_part_has_the_shape_of_its_box():
-    frame = table(1, region=["1,2,30,60"], box_w=30.0, box_h=60.0)
-    item = Listings().add(run_of(frame), np.arange(1), ()).block(0)[0]
-    assert (item["small"], item["aspect"]) == (True, 0.5)
+    frame = table(2, region=["80,90,30,60", "image"], box_x=80.0, box_y=90.0, box_w=30.0, box_h=60.0)
+    part, whole = Listings().add(run_of(frame), np.arange(2), ()).block(0)
+    wide, high = frame["width"].iloc[0], frame["height"].iloc[0]
+    assert (part["small"], part["aspect"], part["frame"]) == (True, 0.5, round(wide / high, 4))
+    assert part["box"] == pytest.approx([80 / wide, 90 / high, 30 / wide, 60 / high], abs=1e-5)
+    assert not {"box", "frame"} & set(whole)
 
 
 def test_the_oldest_lists_go_first_and_the_newest_is_always_kept():

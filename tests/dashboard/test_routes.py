@@ -155,7 +155,7 @@ def test_a_part_of_an_image_is_shown_as_its_own_tile(app):
 
 
 def test_small_parts_are_cut_from_the_image_when_asked_to_be_sharp(app):
-    coarse, sharp = (picture(get(app, f"/bs/sheet/1?rows=0-3&tile=256{end}")) for end in ("", "&sharp=1"))
+    coarse, sharp = (picture(get(app, f"/bs/sheet/1?rows=0-3&tile=256{end}")) for end in ("", "&kind=sharp"))
     assert coarse.size == sharp.size == (2560, 256)
     space, record = state.workspace(), state.finished_run(1).table.iloc[3]
     x, y, w, h = (int(record[f"box_{side}"]) for side in "xywh")
@@ -171,6 +171,21 @@ def test_small_parts_are_cut_from_the_image_when_asked_to_be_sharp(app):
         return np.abs(np.asarray(shown, dtype=float) - np.asarray(true, dtype=float)).mean()
 
     assert error(sharp) < 0.8 * error(coarse)
+
+
+def test_parts_can_be_seen_in_their_frames(app):
+    table = state.finished_run(1).table
+    part = next(row for row in range(100) if table["image_id"].iloc[row] == table["image_id"].iloc[row + 1])
+    seen = [
+        np.asarray(
+            picture(get(app, f"/bs/sheet/1?rows={part}-{part + 1}&tile=64{end}")).crop((0, 0, 128, 64)), dtype=float
+        )
+        for end in ("", "&kind=part", "&kind=frame")
+    ]
+    left, right = seen[2][:, :64], seen[2][:, 64:]
+    assert np.abs(left - right).mean() < 2  # two parts of one image share its frame
+    assert np.abs(seen[0][:, :64] - seen[0][:, 64:]).mean() > 4
+    assert (seen[0] == seen[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +208,11 @@ def test_rows_that_make_no_sense_are_refused_in_a_sentence(app, query):
 
 
 @pytest.mark.parametrize(
-    "target", ["/bs/sheet/99?rows=0", "/bs/sheet/2?rows=0&tile=100", "/bs/sheet/2?rows=0&tile=9999"]
+    "target",
+    [
+        *("/bs/sheet/99?rows=0", "/bs/sheet/2?rows=0&tile=100", "/bs/sheet/2?rows=0&tile=9999"),
+        *("/bs/sheet/2?rows=0&kind=whole", "/bs/sheet/2?rows=0&kind="),
+    ],
 )
 def test_unknown_runs_and_sizes_have_no_sheet(app, target):
     assert get(app, target).status == 404
