@@ -94,6 +94,7 @@ def server_command(script: Path, port: int) -> list[str]:
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
         "global.developmentMode": "false",
+        "runner.postScriptGC": "false",  # a quarter of a second a rerun; the dashboard sweeps by itself
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(script), *flags]

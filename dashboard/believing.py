@@ -42,14 +42,12 @@ _IMAGES = 60
 
 def section(view: View) -> None:
     """Draw it."""
-    from core.explain.check import largest_kept
-
     parts.section(
         "Can these maps be believed?",
         "Measured on this run's own pictures, beside maps that know nothing of the score.",
     )
     try:
-        check = largest_kept(view.run, view.workspace, (200, 100, _IMAGES))
+        check = _kept(str(view.workspace.root), view.run.key, view)
     except CoreError as error:
         parts.note(sentence(str(error)))
         return
@@ -57,6 +55,14 @@ def section(view: View) -> None:
         _offer(view)
         return
     _told(view, check)
+
+
+@st.cache_resource(max_entries=8, ttl=60, show_spinner=False)
+def _kept(root: str, run_key: str, _view: View) -> Check | None:
+    """The check that is kept; looked up again every minute, for that reads every annotated place of the run."""
+    from core.explain.check import largest_kept
+
+    return largest_kept(_view.run, _view.workspace, (200, 100, _IMAGES))
 
 
 def _offer(view: View) -> None:
@@ -79,6 +85,7 @@ def _offer(view: View) -> None:
         bar.empty()
         parts.note(sentence(str(error)))
         return
+    _kept.clear()
     st.rerun()
 
 

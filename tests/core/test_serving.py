@@ -23,6 +23,7 @@ def test_the_settings_that_matter_are_given_on_the_command_line():
         "--browser.gatherUsageStats=false",
         "--client.showErrorDetails=none",
         "--server.enableStaticServing=false",
+        "--runner.postScriptGC=false",
     ):
         assert option in command
 

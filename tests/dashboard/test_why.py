@@ -22,7 +22,7 @@ from core.explain import regions
 from core.explain.check import COLUMNS, MEASURES, Check
 from core.explain.maps import TopFeature, WhyMap
 from core.explain.regions import MapBatch, MatchView
-from dashboard import routes, slots, why, why_facts, why_words
+from dashboard import believing, routes, slots, why, why_facts, why_words
 from dashboard.access import HostGuard
 from tests.dashboard.asgi import get
 
@@ -320,6 +320,7 @@ def checked(lead: float) -> Check:
 
 def page_of(check: Check | None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr("core.explain.check.largest_kept", lambda *_: check)
+    believing._kept.clear()
 
     def script() -> None:
         from dashboard import believing, state
