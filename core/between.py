@@ -5,11 +5,15 @@ The contract: pure; regions are matched by their id, so only those in both runs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from core.evaluate.intervals import Interval
+from core.evaluate.separation import auroc_gain, separation
+from core.stages import JOINED, group_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +37,102 @@ class FlagChange:
     gained: NDArray[np.int64]
     lost: NDArray[np.int64]
     both: int
+
+
+@dataclass(frozen=True)
+class VerdictChange:
+    """What became of the target regions with one verdict, over those that both runs have.
+
+    Attributes:
+        verdict: Its key; empty for regions that nobody judged.
+        joined: Of them in the second run's reference because they were judged known.
+        flagged: Flagged in the first run and in the second.
+        score: Median OOD score in the first and in the second; NaN when none has one.
+    """
+
+    verdict: str
+    regions: int
+    joined: int
+    flagged: tuple[int, int]
+    score: tuple[float, float]
+
+
+def verdicts_between(first: pd.DataFrame, second: pd.DataFrame, said: Mapping[int, str]) -> list[VerdictChange]:
+    """What changed by verdict, verdicts with most regions first, what nobody judged at the end.
+
+    Args:
+        said: Region id → verdict. Only target regions are counted.
+    """
+    left, right = (frame.iloc[rows] for frame, rows in zip((first, second), _judged(first, second), strict=True))
+    verdicts = np.array([said.get(int(region), "") for region in left["region_id"]], dtype=object)
+    joined = right[JOINED].to_numpy(bool) if JOINED in right.columns else np.zeros(len(right), bool)
+    found = []
+    for verdict in set(verdicts):
+        rows = np.flatnonzero(verdicts == verdict)
+        flagged = tuple(int(frame["flagged"].to_numpy(bool)[rows].sum()) for frame in (left, right))
+        score = tuple(_median(frame["ood_score"].to_numpy(float)[rows]) for frame in (left, right))
+        found.append(VerdictChange(str(verdict), len(rows), int(joined[rows].sum()), flagged, score))  # type: ignore[arg-type]
+    return sorted(found, key=lambda change: (change.verdict == "", -change.regions, change.verdict))
+
+
+@dataclass(frozen=True)
+class TellingApart:
+    """How well the scores of two runs tell what reviewers call new from what they call known.
+
+    Attributes:
+        new, known: Regions of either kind; those that joined the second run's reference take no part.
+        first, second: AUROC in [0, 1], 0.5 is guessing, larger is better.
+        gain: The second's less the first's, on the same resamples of groups.
+    """
+
+    new: int
+    known: int
+    first: Interval
+    second: Interval
+    gain: Interval
+
+
+def telling_apart(
+    first: pd.DataFrame, second: pd.DataFrame, new: Collection[int], known: Collection[int]
+) -> TellingApart | None:
+    """Compare two runs on regions that reviewers judged after both, or that did not join.
+
+    Args:
+        new, known: Ids of regions judged either way.
+
+    Returns:
+        ``None`` when not both kinds are there.
+    """
+    rows = _judged(first, second)
+    left, right = first.iloc[rows[0]], second.iloc[rows[1]]
+    ids = left["region_id"]
+    unknown, familiar = ids.isin(list(new)).to_numpy(), ids.isin(list(known)).to_numpy()
+    scores = [frame["ood_score"].to_numpy(float) for frame in (left, right)]
+    joined = right[JOINED].to_numpy(bool) if JOINED in right.columns else np.zeros(len(right), bool)
+    kept = (unknown | familiar) & ~joined & np.isfinite(scores[0]) & np.isfinite(scores[1])
+    unknown = unknown[kept]
+    if unknown.all() or not unknown.any():
+        return None
+    before, after = (values[kept] for values in scores)
+    groups = group_codes(left)[kept]
+    return TellingApart(
+        int(unknown.sum()),
+        int((~unknown).sum()),
+        separation(before, unknown, groups).auroc,
+        separation(after, unknown, groups).auroc,
+        auroc_gain(after, before, unknown, groups),
+    )
+
+
+def _judged(first: pd.DataFrame, second: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    left, right = _matched(first, second)
+    target = first["set"].isin(["target", "both"]).to_numpy()[left]
+    return left[target], right[target]
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def settings_between(first: RunSettings, second: RunSettings) -> list[tuple[str, str, str]]:

@@ -21,6 +21,7 @@ from core.commands.explaining import add_explain
 from core.commands.exporting import add_export
 from core.commands.learning import add_learning
 from core.commands.reporting import add_report
+from core.commands.rerunning import add_rerun
 from core.console import Console
 from core.errors import Cancelled, CoreError
 
@@ -223,6 +224,10 @@ def run(
         list[str] | None,
         typer.Option(metavar="NAME", help="Score with this detector too, e.g. lof or root_residual; repeatable."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Trained model whose logits vim, energy and max_logit read."),
+    ] = None,
     regions: Annotated[str, typer.Option(metavar="KIND", help="image, tiles:2x3 or boxes.")] = "image",
     short_side: Annotated[int, typer.Option(metavar="PIXELS", help="Shorter side of the network's input.")] = 224,
     batch: Annotated[int, typer.Option(metavar="N", help="Regions in one forward pass.")] = 32,
@@ -268,7 +273,7 @@ def run(
                 device=device,
                 precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
             ),
-            ood=OodSettings(k=k, alpha=alpha, detectors=tuple(detector or ())),
+            ood=OodSettings(k=k, alpha=alpha, detectors=tuple(detector or ()), model=model),
             projection=ProjectionSettings(n_neighbors=neighbors, min_dist=min_dist, seed=seed, fast=fast),
             clusters=ClusterSettings(min_cluster_size=min_cluster_size, method=cluster_method),  # type: ignore[arg-type]
         )
@@ -359,6 +364,7 @@ add_report(app, DEFAULT_WORKSPACE, _told, _opened)
 add_compare(app, DEFAULT_WORKSPACE, _told, _opened)
 add_evaluate(app, DEFAULT_WORKSPACE, _told, _opened, _actor)
 add_learning(app, DEFAULT_WORKSPACE, _told, _opened)
+add_rerun(app, DEFAULT_WORKSPACE, _told, _opened, _actor)
 
 if __name__ == "__main__":
     main()

@@ -9,17 +9,17 @@ The contract:
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from core.artefacts import array_digest, canonical_json, digest
-from core.catalogue.regions import box_of, concept_descendants, dataset_ids, ensure_regions, region_table
-from core.errors import Cancelled, CoreError, WorkspaceError
+from core.artefacts import array_digest, digest
+from core.catalogue.regions import box_of
+from core.errors import Cancelled, CoreError
+from core.planning import Plan, plan_run
 from core.progress import Progress
 from core.results import RunOutcome, write_results
 from core.runs import RunInfo
@@ -28,21 +28,19 @@ from core.stages import (
     DETECTOR_VERSION,
     REFERENCE_COLUMNS,
     VERSIONS,
+    Answers,
     Embeddings,
     GraphColumns,
     Projection,
-    Regions,
     Scores,
     check_embedded,
     detect_regions,
-    resolve_regions,
     results_table,
     score_regions,
     unscored,
 )
 
 if TYPE_CHECKING:
-    from core.embed.embedder import Embedder
     from core.embed.loop import RegionJob
     from core.embed.store import EmbeddingStore
     from core.ood.halves import Detected
@@ -52,7 +50,7 @@ T = TypeVar("T")
 ProgressFor = Callable[[str, str], Progress]
 """``progress_for(stage, unit)`` gives the progress callee of one stage."""
 
-_UNITS: Mapping[str, str] = {"embeddings": "regions", "neighbours": "blocks"}
+_UNITS: Mapping[str, str] = {"embeddings": "regions", "neighbours": "blocks", "predictions": "regions"}
 
 
 def execute(
@@ -76,32 +74,17 @@ def execute(
         CoreError: something in the settings or the data does not allow it; the run is noted as failed.
         Cancelled: stopped on request; finished work is kept.
     """
-    from core.embed.load import load_embedder
-    from core.neighbours.graph import largest_k
-    from core.ood.knn import choose_k
-
-    datasets = dataset_ids(workspace.database, settings.datasets)
-    ensure_regions(workspace.database, datasets, settings.regions)
-    table = region_table(workspace.database, datasets, settings.regions)
-    if table.empty:
-        raise WorkspaceError(_nothing(settings))
-    regions = resolve_regions(table, settings, concept_descendants(workspace.database, datasets))
-    largest = largest_k(regions.groups, regions.reference)
-    if largest and settings.ood.k:
-        choose_k(settings.ood.k, largest)  # a k that cannot be is refused before the long work
-    settings = _with_detectors(settings, regions)
-    embedder = load_embedder(settings.embed)
-    plan = _Plan(settings, _regions_key(regions), embedder.key)
+    plan = plan_run(workspace, settings)
     found = None if again else workspace.journal.find(plan.key)
     if found is not None and found.state == "done":
         manifest = workspace.open_run(found.id).manifest
         return RunOutcome(found, True, manifest["counts"], manifest["flag"], manifest["k"])
     if found is None:
-        found = workspace.journal.start(name or ", ".join(settings.datasets), plan.key, settings, actor)
+        found = workspace.journal.start(name or ", ".join(settings.datasets), plan.key, plan.settings, actor)
     else:
         workspace.journal.resume(found.id)
     try:
-        return _Run(workspace, plan, found, regions, embedder, workers, progress_for).run()
+        return _Run(workspace, plan, found, workers, progress_for).run()
     except (Cancelled, KeyboardInterrupt):
         workspace.journal.fail(found.id, "cancelled", "stopped; run again with the same words to go on")
         raise
@@ -110,66 +93,19 @@ def execute(
         raise
 
 
-def _with_detectors(settings: RunSettings, regions: Regions) -> RunSettings:
-    """The settings with the detectors' own names, once what can be refused before the long work was."""
-    if not settings.ood.detectors:
-        return settings
-    from core.ood.halves import half_of_groups
-    from core.ood.registry import detectors_named
-
-    named = detectors_named(settings.ood.detectors)
-    half_of_groups(regions.groups[regions.reference])
-    return settings.with_(ood=replace(settings.ood, detectors=tuple(detector.name for detector in named)))
-
-
-def _nothing(settings: RunSettings) -> str:
-    names = ", ".join(settings.datasets)
-    if settings.regions.kind == "boxes":
-        return f"no image of {names} has an annotated box; use --regions image or tiles:2x3"
-    return f"{names} has no usable image; look at the import's report, or name the images' folder with --images"
-
-
-@dataclass(frozen=True)
-class _Plan:
-    settings: RunSettings
-    regions_key: str
-    embedder_key: str
-
-    @property
-    def key(self) -> str:
-        settings = self.settings.to_json()
-        settings["embed"].pop("weights")  # a file's place says nothing; its content is in the embedder's key
-        versions = dict(VERSIONS)
-        if settings["ood"]["detectors"]:
-            versions["detectors"] = DETECTOR_VERSION
-        else:
-            settings["ood"].pop("detectors")
-        return digest(canonical_json([settings, self.regions_key, self.embedder_key, versions]))
-
-
-def _regions_key(regions: Regions) -> str:
-    """A key of everything in the table, wherever the workspace and the images happen to be."""
-    buffer = io.BytesIO()
-    regions.table.to_parquet(buffer, index=False, compression=None)
-    masks = [array_digest(array) for array in (regions.reference, regions.target, regions.groups)]
-    return digest("regions", str(VERSIONS["regions"]), buffer.getvalue(), *masks)
-
-
 class _Run:
     """One execution: keys, artefacts and progress of its stages."""
 
     def __init__(
         self,
         workspace: Workspace,
-        plan: _Plan,
+        plan: Plan,
         info: RunInfo,
-        regions: Regions,
-        embedder: Embedder,
         workers: int,
         progress_for: ProgressFor,
     ) -> None:
         self.workspace, self.plan, self.info = workspace, plan, info
-        self.regions, self.embedder, self.workers = regions, embedder, workers
+        self.regions, self.embedder, self.model, self.workers = plan.regions, plan.embedder, plan.model, workers
         self.settings = plan.settings
         self.progress_for = progress_for
         self.keys: dict[str, str] = {"regions": plan.regions_key}
@@ -201,7 +137,7 @@ class _Run:
             lacking=self.regions.lacking,
             failures=embeddings.failures,
             timings=self.timings,
-            detectors={found.name: found.facts for found in detected},
+            detectors={found.name: self._facts(found) for found in detected},
         )
 
     # --- one stage ----------------------------------------------------------------------------------------------------
@@ -341,7 +277,9 @@ class _Run:
         if not names:
             return []
         from core.ood.halves import Detected
+        from core.ood.registry import DETECTORS
 
+        answers = self._answers(embeddings)
         began = time.monotonic()
         store, alpha = self.workspace.artefacts, self.settings.ood.alpha
         inputs = {"embeddings": self.keys["embeddings"], "regions": self.keys["regions"]}
@@ -349,14 +287,40 @@ class _Run:
         found = []
         for done, name in enumerate(names):
             report(done, len(names))
-            stage = f"detector_{name}"
-            self.keys[stage] = store.key(stage, DETECTOR_VERSION, inputs, {"alpha": alpha})
+            stage, read = f"detector_{name}", answers if DETECTORS[name].needs_logits else None
+            of = inputs if read is None else inputs | {"model": read.key}
+            self.keys[stage] = store.key(stage, DETECTOR_VERSION, of, {"alpha": alpha})
             if not store.has(stage, self.keys[stage]):
-                store.save(stage, self.keys[stage], detect_regions(name, embeddings, self.regions, alpha))
+                store.save(stage, self.keys[stage], detect_regions(name, embeddings, self.regions, alpha, read))
             found.append(store.load(stage, self.keys[stage], Detected))
         report(len(names), len(names))
         self.timings["detectors"] = time.monotonic() - began
         return found
+
+    def _facts(self, found: Detected) -> Mapping[str, Any]:
+        """What the manifest says of a detector."""
+        from core.ood.registry import DETECTORS
+
+        if self.model is None or not DETECTORS[found.name].needs_logits:
+            return found.facts
+        return {**found.facts, "model": self.model.name, "model_key": self.model.key}
+
+    def _answers(self, embeddings: Embeddings) -> Answers | None:
+        """What the run's model says of every embedded region, from the workspace's stored predictions."""
+        if self.model is None:
+            return None
+        from core.learn.apart import served
+        from core.learn.predicting import predict_table
+
+        began = time.monotonic()
+        table = self.regions.table.iloc[embeddings.rows].reset_index(drop=True)
+        source = {"kind": "run", "run": self.info.id, "name": self.info.name}
+        stored = predict_table(
+            self.workspace, self.model, table, source, workers=self.workers, progress=self._reporter("predictions")
+        )
+        known = served(table, self.model.groups)
+        self.timings["predictions"] = time.monotonic() - began
+        return Answers(stored.logits, known, digest(self.model.key, array_digest(known)))
 
     def _why_unscored(self, embeddings: Embeddings) -> str:
         if len(embeddings.rows) == 1:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from core.errors import SettingsError
+from core.processing.steps import checked, crop_of
 
 RegionKind = Literal["image", "tiles", "boxes"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -76,6 +77,7 @@ class EmbedSettings:
         batch: Regions in one forward pass. Fixed on CPU, where it is part of what makes runs repeatable.
         precision: ``auto`` is bf16 on CUDA and fp32 elsewhere.
         device: ``auto`` takes CUDA, then MPS, then CPU.
+        steps: Preprocessing of what the network is shown (`core.processing.steps`), for example ``("clahe:2",)``.
     """
 
     embedder: str = "demo"
@@ -85,8 +87,10 @@ class EmbedSettings:
     batch: int = 32
     precision: Precision = "auto"
     device: str = "auto"
+    steps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", checked(self.steps))  # JSON brings a list
         _require(bool(self.embedder), "an embedder's name must not be empty")
         _require(32 <= self.short_side <= 2048, f"short_side must be in [32, 2048] pixels, got {self.short_side}")
         _require(self.max_aspect >= 1.0, f"max_aspect must be at least 1, got {self.max_aspect}")
@@ -104,11 +108,13 @@ class OodSettings:
         k: Neighbours averaged; ``None`` means 100 or the largest that every group allows.
         alpha: False-alarm rate of the conformal flag, in (0, 0.5].
         detectors: Names of detectors beside kNN (`core.ood.registry.DETECTORS`), each with columns of its own.
+        model: Name of the workspace's model whose logits the detectors that need some read; ``None`` where none does.
     """
 
     k: int | None = None
     alpha: float = 0.05
     detectors: tuple[str, ...] = ()
+    model: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detectors", tuple(self.detectors))  # JSON brings a list
@@ -155,6 +161,28 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True)
+class KnownSettings:
+    """Regions that reviewers judged known: they join the reference of a run.
+
+    Decisions are only ever added to, so "as decided up to this one" means the same regions for ever.
+
+    Attributes:
+        verdicts: Keys of verdicts; a region joins when its reviewers agree on one of them.
+        through: Id of the last decision that counts.
+        beside: The run that this one repeats and is compared with.
+    """
+
+    verdicts: tuple[str, ...]
+    through: int
+    beside: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "verdicts", tuple(self.verdicts))  # JSON brings a list
+        _require(len(self.verdicts) > 0, "at least one verdict says what is known")
+        _require(self.through >= 1 and self.beside >= 1, "decisions and runs have ids from 1")
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """Everything that one run depends on besides the catalogue.
 
@@ -163,6 +191,7 @@ class RunSettings:
         reference: Conditions that a reference region meets, all of them; empty means every region.
         target: Conditions that a target region meets; empty means everything outside the reference.
         neighbours: Columns of the whole-collection graph, the point itself included.
+        known: What reviewers judged known and joins the reference; ``None`` for the reference's conditions alone.
     """
 
     datasets: tuple[str, ...]
@@ -174,10 +203,13 @@ class RunSettings:
     projection: ProjectionSettings = field(default_factory=ProjectionSettings)
     clusters: ClusterSettings = field(default_factory=ClusterSettings)
     neighbours: int = 32
+    known: KnownSettings | None = None
 
     def __post_init__(self) -> None:
         _require(len(self.datasets) > 0, "a run needs at least one dataset")
         _require(2 <= self.neighbours <= 512, f"neighbours must be in [2, 512], got {self.neighbours}")
+        whole = self.regions.kind == "image" or crop_of(self.embed.steps) == 1.0
+        _require(whole, f"a central crop is for whole images; with regions {self.regions} leave the step out")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON with every default written out."""
@@ -192,10 +224,15 @@ class RunSettings:
             "ood": OodSettings,
             "projection": ProjectionSettings,
             "clusters": ClusterSettings,
+            "known": KnownSettings,
         }
         try:
             values: dict[str, Any] = {
-                key: nested[key](**value) if key in nested else tuple(value) if isinstance(value, list) else value
+                key: nested[key](**value)
+                if key in nested and value is not None
+                else tuple(value)
+                if isinstance(value, list)
+                else value
                 for key, value in data.items()
             }
             return cls(**values)

@@ -6,7 +6,7 @@ results change for equal input, and is part of the stage's key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ VERSIONS: Mapping[str, int] = {
 """Every stage that leaves an artefact, in order, with the version of its results."""
 DETECTOR_VERSION = 1
 """The same of the detectors beside kNN; apart, so that runs without them keep their keys."""
+JOINED = "judged_known"
+"""Column of a run's table: which regions joined the reference because reviewers judged them known."""
 REFERENCE_COLUMNS = 100
 """Columns kept of the reference graph, so that a smaller k needs no new search."""
 
@@ -73,6 +75,21 @@ class Embeddings:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a classifier says of the embedded regions, for the detectors that read it.
+
+    Attributes:
+        logits: ``[M, C]`` float32.
+        served: ``[M]`` bool, regions of groups that the classifier was made with.
+        key: Changes when either may.
+    """
+
+    logits: NDArray[np.float32]
+    served: NDArray[np.bool_]
+    key: str
+
+
+@dataclass(frozen=True)
 class GraphColumns:
     """One neighbour graph: ``indices`` ``[M, K]`` int32 rows of the embeddings, ``distances`` ``[M, K]`` float32."""
 
@@ -106,8 +123,17 @@ class Projection:
     xy: NDArray[np.float32]
 
 
-def resolve_regions(table: pd.DataFrame, settings: RunSettings, descendants: Mapping[str, list[str]]) -> Regions:
+def resolve_regions(
+    table: pd.DataFrame,
+    settings: RunSettings,
+    descendants: Mapping[str, list[str]],
+    judged_known: Collection[int] = (),
+) -> Regions:
     """Decide which regions are reference and target.
+
+    Args:
+        judged_known: Ids of regions that join the reference beside those that meet its conditions. They stay in the
+            target, so that its figures can be compared; their group comes with them; a column `JOINED` names them.
 
     Raises:
         SelectionError: a condition cannot be understood or no region meets the reference's or the target's conditions.
@@ -125,7 +151,22 @@ def resolve_regions(table: pd.DataFrame, settings: RunSettings, descendants: Map
 
     reference = mask("reference", settings.reference) if settings.reference else np.ones(len(table), bool)
     target = mask("target", settings.target) if settings.target else ~reference
+    if judged_known:
+        joined = table["region_id"].isin(list(judged_known)).to_numpy() & ~reference
+        table, reference = table.assign(**{JOINED: joined}), reference | joined
     return Regions(table, reference, target, group_codes(table), lacking)
+
+
+def calibrating(table: pd.DataFrame, reference: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``[N]`` bool: the reference regions that p-values and percentiles count.
+
+    What reviewers judged known was picked by looking at the strangest, so it is no sample of an ordinary dive: it is
+    compared with, and not counted. The promise about a new dive then rests on the same groups as without it.
+    """
+    if JOINED not in table.columns:
+        return reference
+    counted: NDArray[np.bool_] = reference & ~table[JOINED].to_numpy(bool)
+    return counted
 
 
 def group_codes(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -144,9 +185,10 @@ def score_regions(graph: GraphColumns, regions: Regions, rows: NDArray[np.int64]
     from core.ood.conformal import explain_rule, flag, percentiles
     from core.ood.knn import knn_scores
 
-    groups, reference = regions.groups[rows], regions.reference[rows]
+    groups, reference = regions.groups[rows], calibrating(regions.table, regions.reference)[rows]
     scores = knn_scores(graph.distances, k)
     flags = flag(scores, groups, reference, alpha)
+    joined = int(regions.reference[rows].sum() - reference.sum())
     facts = {
         "flag_rule": flags.flag_rule,
         "alpha": alpha,
@@ -154,9 +196,19 @@ def score_regions(graph: GraphColumns, regions: Regions, rows: NDArray[np.int64]
         "certified": bool(flags.certified),
         "smallest_p": float(flags.smallest_p),
         "threshold": float(flags.threshold) if np.isfinite(flags.threshold) else None,
-        "sentence": explain_rule(flags),
+        "sentence": explain_rule(flags) + joined_sentence(joined),
     }
     return Scores(scores, percentiles(scores, scores[reference]), flags.p_value, flags.flagged, k, facts)
+
+
+def joined_sentence(joined: int) -> str:
+    """What the regions that reviewers judged known are used for; empty without any."""
+    if not joined:
+        return ""
+    return (
+        f" {joined:,} {'region' if joined == 1 else 'regions'} that reviewers judged known are compared with as well, "
+        "though never by pictures of their own group; p-values count the original reference alone."
+    )
 
 
 def unscored(count: int, alpha: float, sentence: str) -> Scores:
@@ -174,13 +226,24 @@ def unscored(count: int, alpha: float, sentence: str) -> Scores:
     return Scores(nan.astype(np.float32), nan, nan.copy(), np.zeros(count, bool), 0, facts)
 
 
-def detect_regions(name: str, embeddings: Embeddings, regions: Regions, alpha: float) -> Detected:
-    """What one detector beside kNN says of every embedded region."""
+def detect_regions(
+    name: str, embeddings: Embeddings, regions: Regions, alpha: float, answers: Answers | None = None
+) -> Detected:
+    """What one detector beside kNN says of every embedded region; `answers` are for those that read logits."""
     from core.ood.halves import detect
     from core.ood.registry import DETECTORS
 
     rows = embeddings.rows
-    return detect(DETECTORS[name], embeddings.vectors, regions.reference[rows], regions.groups[rows], alpha=alpha)
+    return detect(
+        DETECTORS[name],
+        embeddings.vectors,
+        regions.reference[rows],
+        regions.groups[rows],
+        alpha=alpha,
+        logits=None if answers is None else answers.logits,
+        served=None if answers is None else answers.served,
+        counted=calibrating(regions.table, regions.reference)[rows],
+    )
 
 
 def results_table(

@@ -140,7 +140,7 @@ def _said(run: Run, name: str) -> Said:
         flagged = table[f"{prefix}flagged"].fillna(False).to_numpy(dtype=bool)
         return Said(score, table[f"{prefix}p_value"].to_numpy(dtype=np.float64), flagged, facts, True)
     from core.ood.halves import detect
-    from core.stages import group_codes
+    from core.stages import calibrating, group_codes
 
     logits = None
     if DETECTORS[name].needs_logits:
@@ -149,7 +149,13 @@ def _said(run: Run, name: str) -> Said:
     alpha = float(manifest.get("flag", {}).get("alpha", 0.05))
     reference = summaries.is_reference(table)
     found = detect(
-        DETECTORS[name], np.asarray(run.embeddings), reference, group_codes(table), alpha=alpha, logits=logits
+        DETECTORS[name],
+        np.asarray(run.embeddings),
+        reference,
+        group_codes(table),
+        alpha=alpha,
+        logits=logits,
+        counted=calibrating(table, reference),
     )
     return Said(found.score, found.p_value, found.flagged, found.facts, False)
 
@@ -164,8 +170,9 @@ def table(run: Run, name: str) -> pd.DataFrame:
 
 def _table(run: Run, name: str) -> pd.DataFrame:
     from core.ood.conformal import percentiles
+    from core.stages import calibrating
 
-    found, reference = said(run, name), summaries.is_reference(run.table)
+    found, reference = said(run, name), calibrating(run.table, summaries.is_reference(run.table))
     return run.table.assign(
         ood_score=found.score,
         ood_percentile=percentiles(found.score, found.score[reference]),

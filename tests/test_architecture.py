@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.errors"}),
+    frozenset({"core.processing"}),
     frozenset({"core.settings", "core.progress", "core.artefacts", "core.device"}),
     frozenset({"core.runs"}),
     frozenset({"core.images"}),
@@ -24,9 +25,18 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core.learn"}),
     frozenset({"core.clusters"}),
     frozenset(
-        {"core.explain", "core.export", "core.comparing", "core.doctor", "core.results", "core.between", "core.outlook"}
+        {
+            "core.explain",
+            "core.export",
+            "core.comparing",
+            "core.doctor",
+            "core.planning",
+            "core.results",
+            "core.between",
+            "core.outlook",
+        }
     ),
-    frozenset({"core.publish"}),
+    frozenset({"core.publish", "core.relearning"}),
     frozenset({"core.pipeline", "core.assess", "core.report"}),
     frozenset({"core.jobs"}),
     frozenset({"core.console", "core.serving", "core.showcase"}),

@@ -4,6 +4,10 @@ A detector that estimates a density or a covariance scores what it was fitted on
 regions would flag more than promised. Every region is therefore scored by the fit that saw nothing of its group:
 regions of groups in the first half by the fit on the second, all others, new groups among them, by the fit on the
 first; and its p-value counts the half that its fit did not see (`core.ood.conformal`; split conformal prediction).
+
+A classifier is surer of what it was trained on, so a detector that reads its logits is calibrated on the reference
+groups that served nothing while the classifier was made; what it estimates besides is fitted on those that served.
+Where all served there is nothing to calibrate on, and no rate is certified.
 """
 
 from __future__ import annotations
@@ -71,7 +75,9 @@ def detect(
     *,
     alpha: float = 0.05,
     logits: Logits | None = None,
+    served: NDArray[np.bool_] | None = None,
     seed: int = 0,
+    counted: NDArray[np.bool_] | None = None,
 ) -> Detected:
     """Score, p-value and flag of every region.
 
@@ -80,36 +86,88 @@ def detect(
         reference: ``[N]`` bool.
         groups: ``[N]`` integers; ``None``: each region its own group.
         logits: ``[N, C]``, where the detector reads them.
+        served: ``[N]`` bool, regions of groups that the classifier behind the logits was made with; ``None``: none.
         seed: Of the halving.
+        counted: ``[N]`` bool, the part of the reference that p-values count; the rest is fitted on alone. All of it by
+            default.
 
     Raises:
         EmbeddingError: a row is zero or not finite, or lengths differ.
         GraphError: there is no reference, it is one group, or it does not suffice for this detector.
     """
     reference = np.asarray(reference, bool)
+    counted = reference if counted is None else reference & np.asarray(counted, bool)
     own = group_numbers(groups, len(embeddings))
-    if not reference.any():
+    if not counted.any():
         raise GraphError("there is no reference to compare with; choose reference conditions that some region meets")
+    if detector.needs_logits and served is not None and (served & reference).any():
+        return _beside_classifier(detector, embeddings, reference, own, alpha, logits, served, counted)
     if not detector.halved:
         fitted = detector.fit(embeddings[reference], _some(logits, reference), own[reference])
-        flags = flag(scores := fitted.score(embeddings, logits), own, reference, alpha)
+        flags = flag(scores := fitted.score(embeddings, logits), own, counted, alpha)
         return _detected(detector, scores, flags.p_value, flags.flagged, flags, explain_rule(flags))
-    first_half = np.zeros(len(own), bool)
-    first_half[reference] = half_of_groups(own[reference], seed)
-    first = np.isin(own, own[first_half])
+    first = _first_half(own, reference, counted, seed)
     scores, p, flagged = np.empty(len(own)), np.empty(len(own)), np.zeros(len(own), bool)
     judged: list[tuple[NDArray[np.bool_], Flags]] = []
     for learn, judge in ((reference & ~first, first), (reference & first, ~first)):
         fitted = detector.fit(embeddings[learn], _some(logits, learn), own[learn])
         scores[judge] = fitted.score(embeddings[judge], _some(logits, judge))
-        judged.append((judge, flag(scores[judge], own[judge], reference[judge], alpha)))
+        judged.append((judge, flag(scores[judge], own[judge], counted[judge], alpha)))
     if not all(flags.certified for _, flags in judged):
-        judged = [(judge, _by_percentile(flags, scores[judge], reference[judge])) for judge, flags in judged]
+        judged = [(judge, _by_percentile(flags, scores[judge], counted[judge])) for judge, flags in judged]
     for judge, flags in judged:
         p[judge], flagged[judge] = flags.p_value, flags.flagged
     flags = judged[-1][1]
     total = sum(flags.groups for _, flags in judged)
     return _detected(detector, scores, p, flagged, flags, _explained(detector, flags, total))
+
+
+def _first_half(
+    own: NDArray[np.int64], reference: NDArray[np.bool_], counted: NDArray[np.bool_], seed: int
+) -> NDArray[np.bool_]:
+    """``[N]`` bool: rows of the first half's groups; groups that only teach are dealt out for themselves, so that as
+    many groups are counted on either side as without them."""
+    first_half = np.zeros(len(own), bool)
+    first_half[counted] = half_of_groups(own[counted], seed)
+    teaching = reference & ~np.isin(own, own[counted])
+    if len(np.unique(own[teaching])) > 1:
+        first_half[teaching] = half_of_groups(own[teaching], seed)
+    else:
+        first_half |= teaching
+    first: NDArray[np.bool_] = np.isin(own, own[first_half])
+    return first
+
+
+def _beside_classifier(
+    detector: Detector,
+    embeddings: Vectors,
+    reference: NDArray[np.bool_],
+    groups: NDArray[np.int64],
+    alpha: float,
+    logits: Logits | None,
+    served: NDArray[np.bool_],
+    counted: NDArray[np.bool_],
+) -> Detected:
+    """Fitted on the reference that served the classifier, calibrated on the rest of it."""
+    learn, judge = reference & served, counted & ~served
+    fitted = detector.fit(embeddings[learn], _some(logits, learn), groups[learn])
+    scores = fitted.score(embeddings, logits)
+    total, left = len(np.unique(groups[counted])), len(np.unique(groups[judge]))
+    if left:
+        flags = flag(scores, groups, judge, alpha)
+        said = (
+            f"{explain_rule(flags)} Of the {total} reference groups {total - left} served to make the classifier that "
+            f"the {detector.title} reads, so it was calibrated on the other {left}."
+        )
+        return _detected(detector, scores, flags.p_value, flags.flagged, flags, said)
+    flags = _by_percentile(flag(scores, groups, counted, alpha), scores, counted)
+    said = (
+        f"No false-alarm rate can be certified: all {total} reference groups served to make the classifier that the "
+        f"{detector.title} reads, and it is surer of those than of anything new. Flagged means a score above "
+        f"{flags.flag_rule} of the reference ({flags.threshold:.3g}); expect more false alarms than {100 * alpha:g} %. "
+        "Train with more dives kept apart (--held-out) to calibrate on them."
+    )
+    return _detected(detector, scores, flags.p_value, flags.flagged, flags, said)
 
 
 def _some(logits: Logits | None, rows: NDArray[np.bool_]) -> Logits | None:

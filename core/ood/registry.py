@@ -36,6 +36,12 @@ SUGGESTED = "ensemble"
 """The detector to name beside kNN when in doubt; ``benchmarks/ood.py`` holds the rule by which it is chosen."""
 
 
+def readers_of_logits() -> str:
+    """Names of the detectors that read a classifier's logits, for a sentence."""
+    *first, last = (name for name, detector in DETECTORS.items() if detector.needs_logits)
+    return f"{', '.join(first)} and {last}"
+
+
 def detectors_named(names: Iterable[str], *, logits: bool = False) -> tuple[Detector, ...]:
     """The detectors of a run beside its kNN score, each once, in the order given.
 
@@ -57,7 +63,8 @@ def detectors_named(names: Iterable[str], *, logits: bool = False) -> tuple[Dete
         if DETECTORS[name].needs_logits and not logits:
             usable = ", ".join(sorted(key for key, d in DETECTORS.items() if key != "knn" and not d.needs_logits))
             raise SettingsError(
-                f"the detector {name} reads a classifier's logits, and this run has no classifier; choose from {usable}"
+                f"the detector {name} reads a classifier's logits; name a trained model (--model), or choose from "
+                f"{usable}"
             )
         found.append(DETECTORS[name])
     return tuple(found)

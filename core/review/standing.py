@@ -51,18 +51,23 @@ class DecisionEntry:
     stands: bool
 
 
-def stands() -> ColumnElement[bool]:
-    """The condition that a row of `Decision` counts now."""
+def stands(through: int | None = None) -> ColumnElement[bool]:
+    """The condition that a row of `Decision` counts now, or counted when `through` was the last decision."""
     undo, later, undone = aliased(Decision), aliased(Decision), aliased(Decision)
-    not_undone = ~exists().where(and_(undo.replaces_id == Decision.id, undo.kind == "undo"))
+    not_undone = ~exists().where(and_(undo.replaces_id == Decision.id, undo.kind == "undo", *_by(undo, through)))
     replaced = exists().where(
         and_(
             later.replaces_id == Decision.id,
             later.kind == "verdict",
-            ~exists().where(and_(undone.replaces_id == later.id, undone.kind == "undo")),
+            *_by(later, through),
+            ~exists().where(and_(undone.replaces_id == later.id, undone.kind == "undo", *_by(undone, through))),
         )
     )
-    return and_(Decision.kind == "verdict", not_undone, ~replaced)
+    return and_(Decision.kind == "verdict", not_undone, ~replaced, *_by(Decision, through))
+
+
+def _by(row: Any, through: int | None) -> tuple[ColumnElement[bool], ...]:
+    return () if through is None else (row.id <= through,)
 
 
 def standing_of(session: Session, actor: str, regions: Sequence[int]) -> dict[int, int]:
