@@ -1,11 +1,16 @@
 """Which way of learning is best on real images, groups kept apart? What the preset ``recommended`` rests on.
 
     python -m benchmarks.learn DATA WEIGHTS [--cache DIR] [--only trashcan]
+    python -m benchmarks.learn DATA WEIGHTS --preset fathomnet-2023 [--epochs 5] [--short-side 224]
 
 DATA holds ``trashcan`` and ``coral_kohtao``, WEIGHTS the ImageNet weights of MobileNetV2. Five folds, first with whole
 videos (photos) kept apart, then with random frames (tiles), so that the leak is visible. A figure is the mean over
 concepts (those of at least three groups) of the average precision of pooled out-of-fold logits; differences are paired,
 their intervals are drawn over groups.
+
+``--preset`` trains a study's preset on one fold of ``trashcan``, beside the two probes on the same images of the same
+fold: a fifth of the groups left is kept for the preset's early stopping and taught nobody. A training that was killed
+goes on after its last epoch.
 """
 
 from __future__ import annotations
@@ -37,10 +42,11 @@ from core.learn.learners import group_balance
 from core.learn.pooling import with_pooling
 from core.learn.probing import fit_probe
 from core.learn.recipes import PRESETS, RECOMMENDED_SIDE, ProbeSettings
-from core.learn.splits import folds
+from core.learn.splits import folds, split_groups
 from core.settings import EmbedSettings
 
 BODY = "mobilenet_v2-imagenet1k-features.safetensors"
+WHOLE = "mobilenet_v2-imagenet1k.safetensors"  # with its batch norms, which training of all layers wants
 FOLDS = 5
 RESAMPLES = 1000
 MEMORY_ROWS = 200
@@ -119,10 +125,7 @@ def features(images: Labelled, side: int, pooling: str, weights: Path, cache: Pa
         settings = EmbedSettings(embedder="mobilenet_v2", weights=str(weights / BODY), short_side=side)
         embedder = load_embedder(settings)
         both = replace(embedder, ending=_Both(embedder), dimension=2 * embedder.dimension, pooled=False)
-        jobs = []
-        for number, path in enumerate(images.paths):
-            with Image.open(path) as image:
-                jobs.append(RegionJob(str(number), path, *image.size))
+        jobs = jobs_for(images)
         found = np.zeros((len(jobs), both.dimension), np.float16)
 
         def take(batch: EmbeddedBatch) -> None:
@@ -213,13 +216,124 @@ def compare(images: Labelled, weights: Path, cache: Path) -> dict[str, object]:
     return facts | {"candidates": table}
 
 
+def jobs_for(images: Labelled) -> list[RegionJob]:
+    jobs = []
+    for number, path in enumerate(images.paths):
+        with Image.open(path) as image:
+            jobs.append(RegionJob(str(number), path, *image.size))
+    return jobs
+
+
+def preset_on_one_fold(
+    images: Labelled, weights: Path, cache: Path, name: str, epochs: int | None, side: int | None
+) -> dict[str, object]:
+    """A preset that trains all layers, and the probes, from the same images, judged on the first fold."""
+    import pandas as pd
+
+    from core.learn.cropping import cropped
+    from core.learn.gathering import Examples
+    from core.learn.networks import NetworkLearner
+    from core.learn.recipes import preset_settings
+
+    body = EmbedSettings(embedder="mobilenet_v2", weights=str(weights / WHOLE), device="cpu")
+    settings = preset_settings(name, (images.name,), body, short_side=side)
+    recipe = settings.network
+    if epochs is not None:  # head first and everything after in the study's proportion
+        head = max(1, round(epochs * recipe.head_epochs / (recipe.head_epochs + recipe.epochs)))
+        settings = settings.with_(network=replace(recipe, head_epochs=head, epochs=epochs - head))
+    apart = folds(images.targets, images.groups, FOLDS)
+    left = np.flatnonzero(apart != 0)
+    watch, use = np.zeros(len(images.paths), bool), np.zeros(len(images.paths), bool)
+    side_of = split_groups(images.targets[left], images.groups[left], [0.8, 0.2])
+    use[left[side_of == 0]], watch[left[side_of == 1]] = True, True
+    judged = np.flatnonzero(apart == 0)
+    held = replace(images, groups=images.groups[judged], targets=images.targets[judged])
+    counted = [c for c in range(len(images.concepts)) if held.targets[:, c].any() and images.targets[use, c].any()]
+
+    tree = LabelTree(images.concepts, (-1,) * len(images.concepts))
+    known = np.ones_like(images.targets)
+    jobs = cropped(jobs_for(images), settings.crop)
+    names = tuple(str(group) for group in np.unique(images.groups))
+    examples = Examples(
+        pd.DataFrame(), jobs, images.groups, names, tree, images.targets, known, (), (), digest(*map(str, images.paths))
+    )
+    learner = NetworkLearner(cache / "benthoscope-learn-networks", settings, examples, one_head(tree), known, 2)
+    began = time.perf_counter()
+    fit = learner.fit(use, watch, said, label=f"{name}-{images.name}")
+    seconds = time.perf_counter() - began
+    trained = learner.logits(fit, judged)
+    logits: dict[str, NDArray[np.float32]] = {}
+    for probe in (BASELINE, "recommended"):
+        probe_side, of = CANDIDATES[probe]
+        x = features(images, probe_side, of.pooling, weights, cache)
+        balance = group_balance(images.groups[use]) if of.balance_groups else None
+        heads = fit_probe(
+            x[use], images.targets[use], known[use], one_head(tree), tree, weights=balance, decay=of.decay
+        )
+        with torch.inference_mode():
+            logits[probe] = heads(torch.from_numpy(x[judged])).numpy()
+    logits[name] = trained
+
+    table: dict[str, dict[str, object]] = {}
+    weights_of = list(drawn(held.groups))
+    truth = held.targets[:, counted]
+    base = np.concatenate([mean_precision(logits[BASELINE][:, counted], truth, w) for w in weights_of])
+    groups = len(np.unique(held.groups))
+    first = 0.0
+    for one, mine in logits.items():
+        value = float(np.nanmean(average_precisions(mine[:, counted], truth, np.ones_like(truth))))
+        first = value if one == BASELINE else first
+        ours = np.concatenate([mean_precision(mine[:, counted], truth, w) for w in weights_of])
+        table[one] = {
+            "map": round(value, 4),
+            "interval": interval_of(value, ours, groups).to_json(),
+            "gain": interval_of(value - first, ours - base, groups).to_json(),
+        }
+        print(f"{images.name}, one fold: {one:20s} {value:.3f}, gain over {BASELINE} {table[one]['gain']}")
+    curve = fit.facts["training_curve"]
+    return {
+        "preset": name,
+        "images": {"training": int(use.sum()), "stopping": int(watch.sum()), "judged": len(judged)},
+        "groups_judged": groups,
+        "concepts_judged": len(counted),
+        "short_side": settings.embed.short_side,
+        "epochs": {"head": settings.network.head_epochs, "all": settings.network.epochs},
+        "epochs_of_the_preset": {"head": recipe.head_epochs, "all": recipe.epochs},
+        "best_epoch": curve["best_epoch"],
+        "losses": curve["losses"],
+        "rate": curve["rate"],
+        "training_seconds_since_start_or_resume": round(seconds),
+        "candidates": table,
+    }
+
+
+def said(done: int, total: int) -> None:
+    if done % 20 == 0 or done == total:
+        print(f"step {done} of {total}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()), help="folder for features")
     parser.add_argument("--only", choices=("trashcan", "coral_kohtao"))
+    parser.add_argument("--preset", choices=("fathomnet-2023", "seafloor-2021"), help="on one fold of trashcan")
+    parser.add_argument("--epochs", type=int, help="all passes over the images, fewer than the preset's")
+    parser.add_argument("--short-side", type=int, help="pixels, instead of the preset's")
     asked = parser.parse_args()
+    packages = ("torch", "torchvision", "scikit-learn")
+    if asked.preset is not None:
+        one = preset_on_one_fold(
+            trashcan(asked.data), asked.weights, asked.cache, asked.preset, asked.epochs, asked.short_side
+        )
+        command = f"python -m benchmarks.learn DATA WEIGHTS --preset {asked.preset}"
+        command += f" --epochs {asked.epochs}" if asked.epochs else ""
+        command += f" --short-side {asked.short_side}" if asked.short_side else ""
+        append_result(
+            "learn", {"command": command, "network": "mobilenet_v2", "trashcan_one_fold": one}, packages=packages
+        )
+        return
     found = {}
     for read in (trashcan, coral):
         images = read(asked.data)
@@ -228,7 +342,7 @@ def main() -> None:
     append_result(
         "learn",
         {"command": "python -m benchmarks.learn DATA WEIGHTS", "folds": FOLDS, "network": "mobilenet_v2", **found},
-        packages=("torch", "torchvision", "scikit-learn"),
+        packages=packages,
     )
 
 

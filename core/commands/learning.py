@@ -54,6 +54,9 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         ] = None,
         precision: Annotated[float, typer.Option(metavar="P", help="For thresholds by precision.")] = 0.9,
         calibration: Annotated[str, typer.Option(metavar="HOW", help="auto, none, temperature or isotonic.")] = "auto",
+        folds: Annotated[
+            int, typer.Option(min=1, metavar="N", help="An ensemble of N members, each without one fold of the groups.")
+        ] = 1,
         refit_all: Annotated[
             bool, typer.Option("--refit-all", help="After choosing, train again on all images.")
         ] = False,
@@ -95,6 +98,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
                 "held_out": held_out,
                 "precision": precision,
                 "calibration": calibration,
+                "folds": folds,
                 "refit_all": refit_all,
                 "seed": seed,
             }

@@ -34,8 +34,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         f"- Datasets: {', '.join(_text(one) for one in data['datasets'])}"
         + (f", where {' and '.join(_text(one) for one in data['where'])}" if data["where"] else "")
         + f": {data['images']:,} images.",
-        f"- Groups: {len(groups['training'])} for training, {len(groups['validation'])} for validation (thresholds and "
-        f"calibration), {len(groups['held_out'])} held out and never looked at.",
+        _groups(groups, facts["settings"]["folds"]),
         *rare,
         *(f"- {_text(note)}" for note in facts.get("notes", ())),
         "",
@@ -60,6 +59,19 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _groups(groups: Mapping[str, Any], folds: int) -> str:
+    apart = f"{len(groups['held_out'])} held out and never looked at."
+    if folds > 1:
+        return (
+            f"- Groups: {len(groups['training'])} for {folds} members, each taught by all folds but its own; "
+            f"thresholds and calibration by what each said of its own fold; {apart}"
+        )
+    return (
+        f"- Groups: {len(groups['training'])} for training, {len(groups['validation'])} for validation (thresholds and "
+        f"calibration), {apart}"
+    )
 
 
 def _text(value: Any) -> str:

@@ -261,7 +261,9 @@ class NetworkLearner:
         tensors = part_tensors(self._trainee.body, self._trainee.ending)
         body: Embedder = assembled(self._settings.embed, tensors, tensors_digest(tensors), "")
         head = self._trainee.head
-        heads = LinearHeads(head.weight.detach().cpu()[None], head.bias.detach().cpu()[None]).to(body.device)
+        heads = LinearHeads(head.weight.detach().cpu().clone()[None], head.bias.detach().cpu().clone()[None]).to(
+            body.device
+        )
         return Fit(body, "mean", heads, facts)
 
     def _fingerprint(self, use: NDArray[np.bool_], watch: NDArray[np.bool_], epochs: int) -> str:

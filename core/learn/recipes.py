@@ -16,6 +16,7 @@ from core.learn.thresholds import ThresholdRule
 from core.settings import EmbedSettings, RegionSettings
 
 Method = Literal["probe", "network"]
+MOST_FOLDS = 20
 
 
 def _require(condition: bool, message: str) -> None:
@@ -120,6 +121,7 @@ class TrainSettings:
         validation, held_out: Shares of the images, by group, for choosing (thresholds, calibration, when to stop) and
             for judging; the rest is for training.
         calibration: ``auto`` takes what helps most on groups that it was not fitted on.
+        folds: Members of an ensemble, each taught by all folds but one (`core.learn.fitting`); 1 is a single model.
         refit_all: Train again on training, validation and held-out groups after everything was chosen.
         fallback: Name the top concept where none reaches its threshold (the FathomNet study's way).
     """
@@ -140,6 +142,7 @@ class TrainSettings:
     calibration: CalibrationMethod | Literal["auto"] = "auto"
     thresholds: ThresholdRule = "best-f1"
     precision: float = 0.9
+    folds: int = 1
     refit_all: bool = False
     fallback: bool = False
     seed: int = 0
@@ -150,6 +153,12 @@ class TrainSettings:
         _require(0.1 <= self.crop <= 1.0, f"crop must be in [0.1, 1], got {self.crop}")
         _require(0.05 <= self.validation <= 0.5, f"validation must be in [0.05, 0.5], got {self.validation}")
         _require(0.0 <= self.held_out <= 0.5, f"held_out must be in [0, 0.5], got {self.held_out}")
+        _require(1 <= self.folds <= MOST_FOLDS, f"folds must be in [1, {MOST_FOLDS}], got {self.folds}")
+        _require(
+            self.folds == 1 or not self.refit_all,
+            "the members of an ensemble learn from all groups but the held-out ones already; leave --refit-all away, "
+            "or --folds",
+        )
         _require(self.validation + self.held_out <= 0.8, "at least a fifth of the images must be left for training")
 
     def to_json(self) -> dict[str, Any]:

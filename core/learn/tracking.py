@@ -53,8 +53,12 @@ def track(folder: Path, facts: Mapping[str, Any], store: Path) -> str:
         for name in ("ece_before", "ece_after"):
             if facts["calibration_facts"][name] is not None:
                 mlflow.log_metric(name, facts["calibration_facts"][name])
-        for epoch, (learnt, watched) in enumerate(facts["figures"].get("training_curve", {}).get("losses", ())):
-            mlflow.log_metrics({"loss": learnt, "validation_loss": watched}, step=epoch + 1)
+        figures = facts["figures"]
+        curves = figures.get("training_curves", [figures["training_curve"]] if "training_curve" in figures else [])
+        for place, curve in enumerate(curves):
+            fold = f"fold_{place + 1}_" if len(curves) > 1 else ""
+            for epoch, (learnt, watched) in enumerate(curve["losses"]):
+                mlflow.log_metrics({f"{fold}loss": learnt, f"{fold}validation_loss": watched}, step=epoch + 1)
         for file in ("model.json", "MODEL_CARD.md"):
             mlflow.log_artifact(str(folder / file))
         return str(run.info.run_id)

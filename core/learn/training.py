@@ -4,13 +4,14 @@ The contract:
 - groups are on one side only: training, validation (thresholds, calibration, when to stop) or held out (never looked
   at here; evaluation may);
 - the same settings and data give the same model on the same machine;
+- an ensemble of folds: all groups but those held out are on both of the first sides, never for the same member;
 - a model is stored whole or not at all.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,21 +25,20 @@ from core.learn.bodies import body_facts
 from core.learn.card import model_card
 from core.learn.choosing import Chosen, choose
 from core.learn.cropping import cropped
+from core.learn.fitting import Learnt, ProgressFor, learn_by_folds, learn_once
 from core.learn.gathering import Examples, gather
 from core.learn.heads import HeadSpec, one_head
 from core.learn.labels import LabelTree
-from core.learn.learners import Fit, FrozenLearner, Learner
+from core.learn.learners import FrozenLearner, Learner
 from core.learn.models import Model, model_folder, save_model
 from core.learn.probing import check_answers
 from core.learn.recipes import HeadWish, TrainSettings
 from core.learn.splits import split_groups
 from core.learn.tracking import check_tracking, track
-from core.progress import Progress
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
 
-ProgressFor = Callable[[str, str], Progress]
 SIDES = ("training", "validation", "held_out")
 
 
@@ -65,11 +65,17 @@ class Trained:
         lines = [
             f"model {self.facts['name']}: {len(self.facts['label_tree'])} concepts from "
             f"{self.facts['data']['images']:,} images of {len(groups['training'])} groups",
-            f"on {figures['images']:,} validation images of {len(groups['validation'])} other groups: {told}",
+            self._asked(told),
             self.facts["calibration_facts"]["sentence"],
             *self.notes,
         ]
         return "\n".join(lines)
+
+    def _asked(self, told: str) -> str:
+        images, groups = self.facts["figures"]["validation"]["images"], self.facts["data"]["groups"]["validation"]
+        if (members := int(self.facts["settings"]["folds"])) > 1:
+            return f"{members} members, each image asked of the one that its group did not teach: {told}"
+        return f"on {images:,} validation images of {len(groups)} other groups: {told}"
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -77,6 +83,7 @@ class Trained:
             "model": self.facts["name"],
             "folder": str(self.folder),
             "concepts": len(self.facts["label_tree"]),
+            "members": self.facts["settings"]["folds"],
             "figures": self.facts["figures"],
             "calibration": self.facts["calibration_facts"],
             "rare": self.facts["data"]["rare"],
@@ -122,16 +129,17 @@ def train_model(
         raise WorkspaceError(f"no image can be opened: {next(iter(reasons.values()))}")
     opened = np.zeros(len(examples), bool)
     opened[rows] = True
-    training, validation = opened & (sides == 0), opened & (sides == 1)
-    if not validation.any():
-        raise SettingsError("no image is left to choose thresholds by; name smaller groups, or import more")
-    fit = learner.fit(training, validation, progress_for("training", "steps"), label="training")
-    watched = np.flatnonzero(validation)
+    if settings.folds > 1:
+        learnt = learn_by_folds(learner, examples, opened & (sides != 2), settings, progress_for)
+    else:
+        everything = opened if settings.refit_all else None
+        learnt = learn_once(learner, opened & (sides == 0), opened & (sides == 1), everything, progress_for)
+    asked = learnt.rows
     chosen = choose(
-        learner.logits(fit, watched),
-        examples.targets[watched],
-        known[watched],
-        examples.groups[watched],
+        learnt.logits,
+        examples.targets[asked],
+        known[asked],
+        examples.groups[asked],
         heads,
         examples.tree,
         calibration=settings.calibration,
@@ -139,18 +147,15 @@ def train_model(
         precision=settings.precision,
         seed=settings.seed,
     )
-    if settings.refit_all:
-        again = learner.fit(opened, validation, progress_for("refit", "steps"), label="refit")
-        fit = replace(again, facts=fit.facts | again.facts)
-    leak = learner.leak(training, validation)
+    leak = learnt.leak
     notes = [*examples.notes, *([leak.sentence] if leak is not None and leak.sentence else [])]
     if reasons:
         notes.append(f"{len(reasons):,} images could not be opened: {next(iter(reasons.values()))}")
-    facts = _facts(name, settings, examples, np.where(opened, sides, -1), heads, chosen, fit)
+    facts = _facts(name, settings, examples, np.where(opened, sides, -1), heads, chosen, learnt)
     facts["notes"] = notes
     if leak is not None:
         facts["figures"]["leak"] = {"share": round(leak.share, 4), "images": leak.images}
-    save_model(folder, facts, [(fit.body, fit.heads)], model_card(facts))
+    save_model(folder, facts, [(member.body, member.heads) for member in learnt.members], model_card(facts))
     shutil.rmtree(work, ignore_errors=True)
     if tracked:
         track(folder, facts, workspace.root / "mlruns")
@@ -245,20 +250,24 @@ def _facts(
     sides: NDArray[np.int64],
     heads: Sequence[HeadSpec],
     chosen: Chosen,
-    fit: Fit,
+    learnt: Learnt,
 ) -> dict[str, Any]:
     tree, values = examples.tree, chosen.thresholds.values
     groups = {
         side: [examples.group_names[group] for group in np.unique(examples.groups[sides == place])]
         for place, side in enumerate(SIDES)
     }
+    if settings.folds > 1:  # every group that is not held out taught some members and was asked of another
+        taught = sorted({*groups["training"], *groups["validation"]})
+        groups = groups | {"training": taught, "validation": taught}
     if settings.refit_all:
         groups = groups | {"training": sorted(name for names in groups.values() for name in names), "held_out": []}
+    bodies = [body_facts(member.body, member.pooling) for member in learnt.members]
     return {
         "name": name,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": settings.to_json(),
-        "architecture": {"method": settings.method, "bodies": [body_facts(fit.body, fit.pooling)]},
+        "architecture": {"method": settings.method, "bodies": bodies},
         "preprocessing": {"crop": settings.crop, "regions": str(settings.regions)},
         "label_tree": tree.to_json(),
         "heads": [head.to_json() for head in heads],
@@ -281,5 +290,5 @@ def _facts(
             "rare": [fate.to_json() for fate in examples.rare],
             "groups": groups,
         },
-        "figures": {"validation": chosen.figures} | fit.facts,
+        "figures": {"validation": chosen.figures} | learnt.facts,
     }

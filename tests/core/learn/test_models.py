@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 
 from core.cli import app
 from core.errors import Cancelled, CoreError, ImageError, ModelError, SettingsError, WorkspaceError
+from core.learn.features import stored_features
+from core.learn.gathering import gather
 from core.learn.models import find_model, list_models, load_model, model_folder, read_facts
 from core.learn.predicting import image_files, predict_files, predict_regions
 from core.learn.predictions import list_predictions, open_predictions
@@ -224,6 +226,63 @@ def test_heads_are_checked(model):
         preset_settings("best", ("dives",))
 
 
+def test_folds_make_an_ensemble_whose_members_disagree_in_numbers(learnt, tmp_path):
+    workspace, single = learnt
+    copy = open_workspace(tmp_path / "ws")
+    bring_in(copy, workspace.datasets()[0].root.parent / "frames.csv")
+    settings = preset_settings("recommended", ("dives",), BODY, short_side=64, folds=3)
+    trained = train_model(copy, settings, "three", workers=1, progress_for=silent_for)
+    model = load_model(trained.folder, device="cpu")
+    groups = model.groups
+    assert model.members == 3
+    assert len(model.parts) == 1  # one frozen body, asked once
+    assert groups["training"] == groups["validation"]
+    assert len(groups["training"]) + len(groups["held_out"]) == 14
+    assert groups["held_out"] == load_model(single.folder, device="cpu").groups["held_out"]
+    assert trained.facts["figures"]["validation"]["images"] == 5 * len(groups["training"])
+    assert "3 members, each image asked of the one that its group did not teach" in trained.sentence
+    assert "for 3 members" in (trained.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    files = files_of(workspace)[:6]
+    found = list(predict_files(model, files, workers=1))
+    # The mean of the members' logits, and how far their probabilities lie apart, by hand.
+    heads, stored = model.parts[0].heads, predict_regions(copy, model, workers=1)
+    by_path = {path: row for row, path in enumerate(stored.rows["path"])}
+    features, _, _ = stored_features(
+        copy.root / "embeddings", model.parts[0].embedder, gather(copy, ["dives"]).jobs, workers=1
+    )
+    each = np.einsum("nf,ecf->enc", features, heads.weight.numpy()) + heads.bias.numpy()[:, None]
+    order = [gather(copy, ["dives"]).table["path"].tolist().index(file.name) for file in files]
+    wanted = model.probabilities(each.mean(0)[order])
+    spread = np.std([model.probabilities(one[order]) for one in each], axis=0)
+    assert spread.max() > 1e-3
+    assert np.abs(np.array([one.probabilities for one in found]) - wanted).max() <= 1e-5
+    assert np.abs(np.array([one.spread for one in found]) - spread).max() <= 1e-5
+    assert np.abs(stored.spread[[by_path[file.name] for file in files]] - spread).max() <= 1e-5
+    out = tmp_path / "p.csv"
+    words = ["predict", "three", *map(str, files), "--out", str(out), "--device", "cpu", "--json"]
+    assert CliRunner().invoke(app, [*words, "--workspace", str(copy.root)]).exit_code == 0
+    with out.open(newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    told = np.array([[float(row[f"spread {name}"]) for name in model.tree.names] for row in written])
+    assert np.abs(told - spread).max() <= 1e-5
+    copy.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"folds": 0}, "folds must be in"), ({"folds": 3, "refit_all": True}, "leave --refit-all away")],
+)
+def test_folds_that_make_no_sense_are_refused(changes, says):
+    with pytest.raises(SettingsError, match=says):
+        preset_settings("probe", ("dives",), BODY, **changes)
+
+
+def test_more_folds_than_groups_are_refused(learnt):
+    settings = preset_settings("recommended", ("dives",), BODY, short_side=64, folds=13)
+    with pytest.raises(SettingsError, match="13 folds need as many groups, and 11 are not held out"):
+        train_model(learnt[0], settings, "x", workers=1, progress_for=silent_for)
+
+
 NETWORK = """
 import sys
 from dataclasses import replace
@@ -290,6 +349,15 @@ def test_a_network_begins_where_a_model_ended(learnt, tmp_path):
     ended = first.facts["figures"]["training_curve"]["losses"][-1][1]
     assert began == pytest.approx(ended, rel=0.05)
     assert second.facts["data"]["groups"]["held_out"] == []
+    pair = train_model(
+        copy, gentle.with_(refit_all=False, folds=2), "pair", start=start, workers=1, progress_for=silent_for
+    )
+    both = load_model(pair.folder, device="cpu")
+    assert [part.heads.shape[0] for part in both.parts] == [1, 1]
+    assert both.parts[0].base.key != both.parts[1].base.key
+    assert len(pair.facts["figures"]["training_curves"]) == 2
+    alone = [one.spread for one in predict_files(both, files_of(copy)[:2], workers=1)]
+    assert np.isfinite(alone).all()
     with pytest.raises(SettingsError, match="begins nowhere"):
         train_model(
             copy, preset_settings("probe", ("dives",), BODY), "x", start=start, workers=1, progress_for=silent_for
