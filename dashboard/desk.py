@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from dashboard import parts
+from dashboard import leading, parts
 from dashboard.boundary import sentence
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ACTOR = "dashboard"
 _SEEN = "jobs_seen"
+_NEWS = "jobs_news"
+MOST_NEWS = 3
+"""Ended jobs that are told of at once."""
 _ENDINGS = {"done": "is done", "failed": "failed", "cancelled": "was stopped"}
 
 
@@ -65,6 +68,28 @@ def _tell(space: Workspace) -> None:
         said = str(job.result.get("sentence") or job.error)
         text = f"{job.title} {_ENDINGS[job.state]}. {sentence(said)}".strip()
         st.toast(parts.unmarked(text), icon=":material/done:" if job.state == "done" else ":material/error:")
+        if leading.way(job) is not None:
+            st.session_state[_NEWS] = [job.id, *st.session_state.get(_NEWS, [])][:MOST_NEWS]
     at_work = book(space).jobs(states=("waiting", "running"))
     if at_work:
         parts.note(f"{len(at_work)} in the queue: {at_work[-1].title}")
+    for job in [ended[number] for number in st.session_state.get(_NEWS, ()) if number in ended]:
+        _news(job)
+
+
+def _news(job: JobInfo) -> None:
+    """One line about a job that ended while the visitor was here, until it is followed or put away."""
+    on = leading.way(job)
+    if on is None:
+        return
+    with st.container(key=f"news_{job.id}", horizontal=True, vertical_alignment="center", gap="small"):
+        parts.note(f"{job.title} {_ENDINGS[job.state]}.")
+        opened = st.button(on.label, key=f"news_open_{job.id}", type="primary")
+        st.button("Put away", key=f"news_away_{job.id}", type="tertiary", on_click=_put_away, args=(job.id,))
+    if opened:
+        _put_away(job.id)
+        leading.follow(on)
+
+
+def _put_away(number: int) -> None:
+    st.session_state[_NEWS] = [other for other in st.session_state.get(_NEWS, ()) if other != number]

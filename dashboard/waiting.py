@@ -17,8 +17,15 @@ STAGES = {
     "detectors": "asking other detectors",
     "projection": "drawing the map",
     "clusters": "finding clusters",
+    "features": "looking at the pictures",
+    "training": "learning",
+    "refit": "learning again, from all",
+    "predict": "asking the model",
+    "stress": "asking about spoiled pictures",
+    "report": "writing the report",
+    "export": "writing the file",
 }
-"""What the pipeline's stages do, in a scientist's words."""
+"""What the stages of work do, in a scientist's words."""
 
 
 def no_run(space: Workspace) -> None:

@@ -71,48 +71,34 @@ def add_evaluate(
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
     ) -> None:
         """Say how far a model can be trusted, on labelled images of groups that it never served on."""
-        from core.assess.judging import Question, evaluate_model
-        from core.assess.storing import Stored, add_facts
-        from core.assess.strain import strain
+        from core.assess.asking import evaluate_named
+        from core.assess.judging import Question
+        from core.assess.storing import Stored
         from core.assess.telling import (
             compared_json,
             compared_text,
             evaluation_json,
             evaluation_text,
-            strain_json,
             strain_text,
             write_tables,
         )
         from core.evaluate.evaluation import compare
-        from core.learn.models import find_model, load_model
         from core.settings import RegionSettings
 
         console = Console(as_json=as_json)
         threads = workers or None
 
         def one(there: Workspace, name: str, question: Question) -> Stored:
-            opened_model = load_model(find_model(name, there), device=device)
-            kept, judged = evaluate_model(
+            return evaluate_named(
                 there,
-                opened_model,
+                name,
                 question,
                 actor=actor(),
+                stress=stress_regions if stress else None,
+                device=device,
                 workers=threads,
-                progress=console.progress("predict", "regions"),
+                progress_for=console.progress,
             )
-            if not stress:
-                return kept
-            jobs = dict(zip(judged.cases.keys.tolist(), judged.examples.jobs, strict=True))
-            found = strain(
-                opened_model,
-                kept.cases,
-                tuple(jobs[key] for key in kept.cases.keys.tolist()),
-                regions=stress_regions,
-                resamples=resamples,
-                workers=threads,
-                progress=console.progress("stress", "regions"),
-            )
-            return add_facts(kept, {"stress": strain_json(found)})
 
         with told(console), opened(workspace, create=False) as there:
             question = Question(

@@ -115,15 +115,26 @@ def report(task: Task) -> dict[str, Any]:
 
 
 def train(task: Task) -> dict[str, Any]:
-    """Arguments: ``datasets``, ``name``, ``preset``, ``embedder``."""
+    """Arguments: ``datasets``, ``name``; as wished ``preset``, ``embedder``, ``where``, ``short_side``, ``epochs``,
+    ``decisions``."""
+    from dataclasses import replace
+
     from core.learn.recipes import preset_settings
     from core.learn.training import train_model
     from core.settings import EmbedSettings
 
     given = task.arguments
-    embed = EmbedSettings(embedder=given.get("embedder", "demo"))
-    settings = preset_settings(given.get("preset", "recommended"), tuple(given["datasets"]), embed)
-    trained = train_model(task.space, settings, given["name"], progress_for=task.progress_for)
+    settings = preset_settings(
+        given.get("preset", "recommended"),
+        tuple(given["datasets"]),
+        EmbedSettings(embedder=given.get("embedder", "demo")),
+        short_side=given.get("short_side"),
+        where=tuple(given.get("where", ())),
+        decisions=bool(given.get("decisions")),
+    )
+    if given.get("epochs") and settings.method == "network":
+        settings = settings.with_(network=replace(settings.network, epochs=int(given["epochs"])))
+    trained = train_model(task.space, settings, given["name"], workers=task.workers, progress_for=task.progress_for)
     task.say(trained.sentence)
     return {"model": given["name"], "sentence": trained.sentence.splitlines()[0]}
 
@@ -139,16 +150,21 @@ def predict(task: Task) -> dict[str, Any]:
 
 
 def evaluate(task: Task) -> dict[str, Any]:
-    """Arguments: ``model``, ``datasets``, ``outside`` (conditions)."""
-    from core.assess.judging import Question, evaluate_model
+    """Arguments: ``model``, ``datasets``; as wished ``where`` and ``outside`` (conditions), ``stress``."""
+    from core.assess.asking import REGIONS, evaluate_named
+    from core.assess.judging import Question
     from core.assess.telling import evaluation_text
-    from core.learn.models import find_model, load_model
 
     given = task.arguments
-    model = load_model(find_model(given["model"], task.space))
-    question = Question(tuple(given["datasets"]), (), tuple(given.get("outside", ())))
-    kept, _judged = evaluate_model(
-        task.space, model, question, actor=task.actor, progress=task.progress_for("predict", "regions")
+    question = Question(tuple(given["datasets"]), tuple(given.get("where", ())), tuple(given.get("outside", ())))
+    kept = evaluate_named(
+        task.space,
+        given["model"],
+        question,
+        actor=task.actor,
+        stress=REGIONS if given.get("stress") else None,
+        workers=task.workers,
+        progress_for=task.progress_for,
     )
     task.say(evaluation_text(kept))
     return {"evaluation": kept.id, "sentence": f"evaluation {kept.id} of {given['model']} is done"}

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.catalogue.describing import Description, archive_dataset, describe, descriptions, problems_of
-from core.jobs.asking import book
-from dashboard import bringing, going, parts, words
+from dashboard import bringing, following, going, parts, words
 from dashboard.desk import Desk
-from dashboard.views import jobs
 
 
 def page(desk: Desk) -> None:
@@ -24,28 +22,12 @@ def page(desk: Desk) -> None:
         if live
         else "Nothing yet: bring a folder of images, with a table of time, position and depth if there is one.",
     )
-    _at_work(desk)
+    following.section(desk.workspace, ("import",), "Being imported")
     for entry in live:
         with st.expander(parts.unmarked(entry.name), key=f"dataset_{entry.id}", expanded=len(live) == 1):
             _card(desk, entry)
     _archive([entry for entry in found if entry.archived_at is not None], desk)
     bringing.section(desk)
-
-
-def _at_work(desk: Desk) -> None:
-    importing = [job for job in book(desk.workspace).jobs(states=("waiting", "running")) if job.kind == "import"]
-    if importing:
-        st.fragment(_follow, run_every=1.0)(desk, frozenset(job.id for job in importing))
-
-
-def _follow(desk: Desk, followed: frozenset[int]) -> None:
-    now = [book(desk.workspace).job(number) for number in sorted(followed)]
-    if any(job.state not in ("waiting", "running") for job in now):
-        st.rerun()
-    with parts.card("importing", "Being imported"):
-        for job in now:
-            parts.note(job.title)
-            jobs.progress(job) if job.state == "running" else parts.note("It waits for its turn.")
 
 
 def _card(desk: Desk, entry: Description) -> None:

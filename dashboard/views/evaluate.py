@@ -10,7 +10,7 @@ import streamlit as st
 from core.assess.telling import STUDY_SENTENCE, beyond_sentence, calibration_sentence, download
 from core.evaluate.behind import worst_first
 from core.evaluate.figures import OVERALL
-from dashboard import evaluated, evaluating, parts, predicting, words
+from dashboard import evaluated, evaluating, going, leading, parts, predicting, teaching, words
 
 if TYPE_CHECKING:
     from core.assess.storing import Stored
@@ -23,6 +23,7 @@ NONE = "none"
 def page(view: View) -> None:
     """Draw the page."""
     kept = evaluating.stored(view.workspace)
+    leading.wished("evaluation")
     if not kept:
         parts.heading(TITLE, "Only images of groups that served nothing while a model was made can tell.")
         _nothing(view)
@@ -66,27 +67,16 @@ def _views(first: Stored, second: Stored | None) -> Mapping[str, Callable[[View,
 
 
 def _nothing(view: View) -> None:
-    names, root = " ".join(view.run.settings.datasets), view.workspace.root
     models = predicting.usable_models(view.workspace)
     if not models:
         parts.empty(
-            "There is no model to judge yet",
-            "Train one; some groups are kept apart for judging it. Then evaluate it on them, and on other dives.",
-            [
-                f"benthoscope train {names} --name first --workspace {root}",
-                f"benthoscope evaluate first {names} --workspace {root}",
-            ],
+            "There is no model to judge yet", "Train one: some groups are kept apart to judge it on, here and later."
         )
         return
     parts.empty(
         "Nothing was evaluated yet",
-        "An evaluation holds a model against labelled images of groups that it never served on: the figures with their "
-        "intervals, by depth, site and concept, and the pictures behind every number. Name what is truly outside the "
-        "reference, and how well the OOD score finds it is judged too.",
-        [
-            f"benthoscope evaluate {models[0].name} {names} --outside 'depth_m>=800' --workspace {root}",
-            f"benthoscope evaluate {models[0].name} {names} --stress --workspace {root}",
-        ],
+        "An evaluation gives figures with their intervals, by depth, site and concept, and the pictures behind every "
+        "number. Say what is truly outside the reference, and how well the OOD score finds it is judged too.",
     )
 
 
@@ -101,6 +91,8 @@ def _figures(view: View, one: Stored) -> None:
         )
     parts.note(calibration_sentence(one))
     table = evaluating.overall_table(one)
+        if st.button("Train a model", key="evaluate_train", type="primary"):
+            going.go("predict", {})
     with parts.card("overall", "All figures", "Choose one to see the pictures that it suffers from, worst first."):
         config = {name: st.column_config.NumberColumn(format="%.3f") for name in ("value", "low", "high")}
         event: Any = st.dataframe(
@@ -112,6 +104,7 @@ def _figures(view: View, one: Stored) -> None:
             on_select="rerun",
             selection_mode="single-row",
         )
+    teaching.judging(view, models, open_it=True)
         parts.csv_button("evaluation_figures", lambda: table)
     chosen = event["selection"]["rows"]
     name = OVERALL[str(table["key"].iloc[chosen[0]])].title if chosen and chosen[0] < len(table) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,7 +10,7 @@ import streamlit as st
 from core.console import duration
 from core.jobs.asking import book, log_tail, retry
 from core.jobs.book import ENDED, JobInfo
-from dashboard import going, parts, waiting, words
+from dashboard import following, going, leading, parts, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk
 
@@ -24,7 +24,6 @@ _STATES = {
     "failed": "failed",
     "cancelled": "stopped",
 }
-_SILENT = timedelta(seconds=60)
 SHOWN = 25
 
 
@@ -32,8 +31,8 @@ def page(desk: Desk) -> None:
     """Draw the page."""
     parts.heading(
         "What is being done?",
-        "Imports, runs and exports wait here for their turn: one at a time that computes, one at a time that handles "
-        "files. They go on when the browser is closed, and after a crash.",
+        "Imports, runs, models and exports wait here for their turn: one at a time that computes, one at a time that "
+        "handles files. They go on when the browser is closed, and after a crash.",
     )
     live = bool(book(desk.workspace).jobs(states=("waiting", "running"), limit=1))
     st.fragment(_queue, run_every=1.0 if live else None)(desk.workspace)
@@ -67,28 +66,12 @@ def _job(space: Workspace, job: JobInfo) -> None:
             parts.facts([(f"{job.id} · {_STATES[job.state]}", job.title)])
             _buttons(space, job)
         if job.state == "running":
-            progress(job)
+            following.progress(job)
         said = str(job.result.get("sentence") or job.error)
         parts.note(" · ".join(part for part in (_times(job), sentence(said) if said else "") if part))
         with st.expander("Log", key=f"job_log_{job.id}"):
             lines = log_tail(space.root, job.id, 60)
             st.code("\n".join(lines) or "Nothing was written yet.", language=None, wrap_lines=True)
-
-
-def progress(job: JobInfo) -> None:
-    """How far a job is, as a bar with rate and time left."""
-    if not job.stage:
-        st.progress(0.0, text="It is just starting.")
-        return
-    share = job.done / job.total if job.total else 0.0
-    counted = f": {words.count(job.done)} of {words.count(job.total)}" if job.total > 1 else ""
-    pace = f" · {job.pace.rate:,.0f} a second" if job.pace.rate >= 1 and job.done < job.total else ""
-    left = waiting.left(job.pace.seconds_left) if job.done < job.total else ""
-    now = datetime.now(UTC)
-    silence = " · nothing heard for a minute" if job.heard_at and now - job.heard_at > _SILENT else ""
-    stopping = " · stopping at the next step" if job.cancel_requested else ""
-    name = waiting.STAGES.get(job.stage, job.stage)
-    st.progress(min(1.0, share), text=f"{name}{counted}{pace}{left}{silence}{stopping}")
 
 
 def _times(job: JobInfo) -> str:
@@ -102,22 +85,11 @@ def _times(job: JobInfo) -> str:
 
 def _buttons(space: Workspace, job: JobInfo) -> None:
     if job.state in ("waiting", "running"):
-        st.button(
-            "Cancel",
-            key=f"job_cancel_{job.id}",
-            disabled=job.cancel_requested,
-            on_click=book(space).request_cancel,
-            args=(job.id,),
-        )
+        following.cancel(space, job, f"job_cancel_{job.id}")
     elif job.state in ("failed", "cancelled"):
         # Outside the fragment: the page begins to look again.
         if st.button("Retry", key=f"job_retry_{job.id}", help="What was finished is kept; it goes on from there"):
             retry(space, job.id)
             st.rerun()
-    elif job.kind == "run" and st.button("Open", key=f"job_open_{job.id}"):
-        st.query_params["run"] = str(job.result["run"])
-        going.go("overview", {"run": str(job.result["run"])})
-    elif job.kind == "import" and st.button("Look", key=f"job_open_{job.id}"):
-        going.go("datasets", {})
-    elif job.kind in ("export", "report") and st.button("To Outputs", key=f"job_open_{job.id}"):
-        going.go("outputs", {})
+    elif (way := leading.way(job)) is not None and st.button(way.label, key=f"job_open_{job.id}"):
+        leading.follow(way)

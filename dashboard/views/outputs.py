@@ -8,12 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.console import duration
-from core.jobs.asking import book
 from core.jobs.doing import outputs_folder
 from core.publish.writing import FORMATS, WRITERS
-from dashboard import parts
+from dashboard import following, parts
 from dashboard.desk import Desk, ask
-from dashboard.views import jobs
 
 _PREVIEWED = (".csv", ".json", ".txt", ".yaml")
 _PREVIEW_BYTES = 4000
@@ -25,7 +23,7 @@ def page(desk: Desk) -> None:
         "What can be taken home?",
         "Reports and exports, made by a job and kept in the workspace until you take them.",
     )
-    _at_work(desk)
+    following.section(desk.workspace, ("report", "export"))
     _make(desk)
     folder = outputs_folder(desk.workspace.root)
     found = sorted((path for path in folder.glob("*") if path.is_file()), reverse=True) if folder.is_dir() else []
@@ -67,21 +65,6 @@ def _make(desk: Desk) -> None:
 def _title(kind: str) -> str:
     plain = {"report": "Report, one HTML file", "csv": "Table, CSV", "json": "Table, JSON"}
     return plain.get(kind) or WRITERS[kind].title
-
-
-def _at_work(desk: Desk) -> None:
-    active = [j for j in book(desk.workspace).jobs(states=("waiting", "running")) if j.kind in ("report", "export")]
-    if active:
-        st.fragment(_follow, run_every=1.0)(desk, frozenset(job.id for job in active))
-
-
-def _follow(desk: Desk, followed: frozenset[int]) -> None:
-    now = [book(desk.workspace).job(number) for number in sorted(followed)]
-    if any(job.state not in ("waiting", "running") for job in now):
-        st.rerun()
-    for job in now:
-        parts.note(job.title)
-        jobs.progress(job) if job.state == "running" else parts.note("It waits for its turn.")
 
 
 def _file(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard import choosing, parts, predicting, predictions_table, words
+from dashboard import choosing, following, leading, parts, predicting, predictions_table, teaching, words
 from dashboard.gallery import gallery
 from dashboard.predicted_detail import detail
 from dashboard.uploads import MAX_BYTES
@@ -27,16 +27,16 @@ STUDY = 0.1
 
 def page(view: View) -> None:
     """Draw the page."""
+    leading.wished("predict_model", "predict_source")
     models = predicting.usable_models(view.workspace)
     if not models:
         parts.heading(TITLE, "A model names what it sees, with probabilities that mean what they say.")
-        names = " ".join(view.run.settings.datasets)
         parts.empty(
             "There is no model yet",
-            "Train one on images whose concepts people have stated; groups (dives) are kept apart to choose its "
-            "thresholds and to judge it. Then drop pictures here, or take what you have selected.",
-            [f"benthoscope train {names} --name first --workspace {view.workspace.root}"],
+            "Train one on images whose concepts people have stated. Then drop pictures here, or take what you have "
+            "selected.",
         )
+        teaching.training(view, open_it=True)
         return
     parts.heading(TITLE, "Drop pictures or take the current selection. Nothing above its threshold is an answer too.")
     with parts.card("ask", "Who is asked, and about what"):
@@ -54,7 +54,9 @@ def page(view: View) -> None:
     if source == SOURCES[0]:
         _pictures(view, model, limits, fallback)
     else:
+        following.section(view.workspace, ("predict",), "The model is being asked")
         _selection(view, model, limits, fallback)
+    teaching.training(view, open_it=False)
 
 
 def _chosen_model(models: Sequence[ModelInfo]) -> ModelInfo:
@@ -171,12 +173,8 @@ def _offer(view: View, model: Model, rows: np.ndarray) -> bool:
     """Ask the model about the selection when wished; whether it was."""
     images = np.unique(view.run.table["image_id"].to_numpy()[rows])
     if len(rows) > predicting.MOST_REGIONS:
-        parts.empty(
-            "These pictures were not asked about yet",
-            f"A page asks about up to {predicting.MOST_REGIONS} at once. All of the run's are answered by one command; "
-            "then they stand here, in the image panel and under the pictures.",
-            [f"benthoscope predict {model.name} --run {view.run.id} --workspace {view.workspace.root}"],
-        )
+        parts.note("These pictures were not asked about yet.")
+        teaching.asking(view, model)
         return False
     if not st.button(f"Ask about these {words.plural(len(rows), 'picture')}", key="predict_ask", type="primary"):
         return False

@@ -14,10 +14,12 @@ from PIL import Image
 from core.catalogue.describing import descriptions
 from core.errors import WorkspaceError
 from core.jobs.asking import ask, book
+from core.jobs.lanes import LANE_OF
 from core.jobs.worker import Worker
 from core.serving import ROOTS_VARIABLE
 from core.workspace import open_workspace
-from dashboard import finding, sending, state
+from dashboard import finding, leading, sending, state
+from tests.dashboard.synthetic import make_workspace
 from tests.dashboard.test_pages import opened, said
 from tests.small import make_collection
 
@@ -153,3 +155,70 @@ def test_kept_names_are_harmless_and_differ(names):
         assert "/" not in name
         assert "\\" not in name
         assert len(name) <= 130
+
+
+def test_a_model_is_trained_asked_and_judged_by_clicks_alone(tmp_path, monkeypatch):
+    place = make_workspace(tmp_path, 12, 2, parts=False)
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(place))
+    space = open_workspace(place, create=False)
+    compute = Worker(space, "compute")
+    try:
+        app = opened("predict")
+        app.selectbox(key="train_preset").select("probe").run()
+        app.text_input(key="train_name").set_value("no/name").run()
+        app.button(key="train_start").click().run()
+        assert "a model&#x27;s name is letters" in said(app).lower()
+        app.text_input(key="train_name").set_value("first").run()
+        app.button(key="train_start").click().run()
+        assert "Train first" in said(app)
+        compute.work(until_idle=True)
+        assert [(job.kind, job.state, job.error) for job in book(space).jobs()] == [("train", "done", "")]
+        app.run()
+        app.button(key="news_open_1").click().run()
+        app = opened("predict")
+        source = next(item for item in app.get("button_group") if item.key == "predict_source")
+        source.set_value("The current selection").run()
+        monkeypatch.setattr("dashboard.predicting.MOST_REGIONS", 5)
+        app.run()
+        app.button(key="predict_whole").click().run()
+        app = opened("evaluate")
+        app.button(key="evaluate_start").click().run()
+        compute.work(until_idle=True)
+        assert [(job.kind, job.state, job.error) for job in book(space).jobs()][:2] == [
+            ("evaluate", "done", ""),
+            ("predict", "done", ""),
+        ]
+        assert "Which evaluation" in said(opened("evaluate"))
+    finally:
+        space.close()
+        st.cache_resource.clear()
+
+
+def test_every_kind_of_job_leads_to_what_it_left(empty):
+    found = {}
+    for kind, result in {
+        "run": {"run": 3},
+        "train": {"model": "m"},
+        "predict": {"run": 3},
+        "evaluate": {"evaluation": 2},
+        "import": {},
+        "export": {},
+        "report": {},
+    }.items():
+        job = ask(empty, kind, kind, {"model": "m", "run": 3}, actor="t")
+        assert leading.way(book(empty).job(job.id)) is None
+        book(empty).claim(job.id)
+        book(empty).finish(job.id, "done", result=result)
+        found[kind] = leading.way(book(empty).job(job.id))
+    assert set(found) == set(LANE_OF)
+    assert [way.page for way in found.values()] == [
+        "overview",
+        "predict",
+        "predict",
+        "evaluate",
+        "datasets",
+        "outputs",
+        "outputs",
+    ]
+    assert found["run"].query == {"run": "3"}
+    assert found["evaluate"].wishes == {"evaluation": 2}

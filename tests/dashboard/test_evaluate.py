@@ -34,11 +34,12 @@ def kept(taught_folder):
 
 def test_without_models_and_without_evaluations_it_says_what_to_do(served, monkeypatch):
     assert "There is no model to judge yet" in said(opened("evaluate"))
+    assert opened("evaluate").button(key="evaluate_train").label == "Train a model"
     info = type("Info", (), {"name": "keen", "problem": "", "created_at": ""})
     monkeypatch.setattr(predicting, "usable_models", lambda space: [info])
     app = opened("evaluate")
     assert "Nothing was evaluated yet" in said(app)
-    assert "benthoscope evaluate keen drawn" in said(app)
+    assert app.button(key="evaluate_start").label == "Evaluate it"
 
 
 def test_it_opens_with_the_figures_and_the_study_as_context(taught):
