@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.console import duration
-from core.jobs.asking import book
+from core.processing.steps import in_words
 from core.runs import RunInfo
-from dashboard import going, parts, starting, two_runs, words
+from dashboard import following, going, parts, starting, two_runs, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk, ask
-from dashboard.views import jobs
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
@@ -29,7 +28,7 @@ def page(desk: Desk) -> None:
         if desk.runs
         else "No run yet. A run embeds images, scores what is strange, draws the map and finds clusters.",
     )
-    _at_work(desk.workspace)
+    following.section(desk.workspace, ("run",))
     with st.expander("New run", key="runs_new", expanded=not desk.runs):
         starting.form(desk)
     pinned = desk.workspace.journal.pinned()
@@ -37,30 +36,6 @@ def page(desk: Desk) -> None:
         _line(desk, info, info.id in pinned)
     _archive(desk)
     two_runs.section(desk)
-
-
-def _at_work(space: Workspace) -> None:
-    active = [job for job in book(space).jobs(states=("waiting", "running")) if job.kind == "run"]
-    if active:
-        st.fragment(_follow, run_every=1.0)(space, frozenset(job.id for job in active))
-
-
-def _follow(space: Workspace, followed: frozenset[int]) -> None:
-    now = [book(space).job(number) for number in sorted(followed)]
-    if any(job.state not in ("waiting", "running") for job in now):
-        st.rerun()
-    with parts.card("running", "At work"):
-        for job in now:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                parts.note(job.title)
-                st.button(
-                    "Cancel",
-                    key=f"run_cancel_{job.id}",
-                    disabled=job.cancel_requested,
-                    on_click=book(space).request_cancel,
-                    args=(job.id,),
-                )
-            jobs.progress(job) if job.state == "running" else parts.note("It waits for its turn.")
 
 
 def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
@@ -79,6 +54,7 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
                 ("reference", " and ".join(info.settings.reference) or "every image"),
                 ("target", " and ".join(info.settings.target) or "everything outside the reference"),
                 ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
+                ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
                 ("regions", str(info.settings.regions)),
                 ("begun", words.when(datetime.fromisoformat(info.created_at))),
                 ("computing took", _took(desk.workspace, info)),
