@@ -48,6 +48,18 @@ def stored(space: Workspace) -> list[Stored]:
     return _kept(str(root), tuple(stamps), space)
 
 
+@st.cache_resource(max_entries=8, show_spinner="Judging this head alone")
+def _of_head(key: str, name: str, _stored: Stored) -> Stored:
+    from core.assess.heads import of_head
+
+    return of_head(_stored, name)
+
+
+def of_head(one: Stored, name: str) -> Stored:
+    """One head of an evaluation as an evaluation of its own; the whole where it has no such head."""
+    return _of_head(one.key, name, one) if name in one.heads else one
+
+
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _rows(run_key: str, evaluation_key: str, _run: Run, _stored: Stored) -> np.ndarray:
     return rows_in(_run.table, _stored.regions)

@@ -24,7 +24,7 @@ def _one(view: View, row: int, one: RunPredictions, place: int) -> None:
     values = one.of(row)
     assert values is not None
     limits = one.stored.thresholds
-    table = prediction_figures.bars_table(values, limits, one.tree, parents=False, most=5)
+    table = prediction_figures.bars_table(values, limits, one.tree, parents=False, spread=one.spread_of(row), most=5)
     parts.section("What the model says", f"{one.stored.model}. {verdict(int(table['said'].sum()), len(table))}")
     parts.plot(
         prediction_figures.bars(table, view.theme),

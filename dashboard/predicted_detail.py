@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from dashboard.state import View
 
 
-def detail(view: View, model: Model, answer: Answer, limits: np.ndarray) -> None:
-    """Draw it."""
+def detail(view: View, model: Model, answer: Answer, limits: np.ndarray, among: np.ndarray | None = None) -> None:
+    """Draw it.
+
+    Args:
+        among: ``[C]`` mask of the concepts that are spoken of; all by default.
+    """
     if answer.probabilities is None:
         parts.empty("This picture was refused", sentence(answer.reason))
         return
@@ -32,15 +36,15 @@ def detail(view: View, model: Model, answer: Answer, limits: np.ndarray) -> None
             evidence(model, answer.preview, answer.probabilities)
             _strange(view, answer.strange)
         with right, parts.card("said", "What the model says"):
-            _bars(view, model, answer, limits)
+            _bars(view, model, answer, limits, among)
     if answer.strange is not None:
         _nearest(view, answer.strange)
 
 
-def _bars(view: View, model: Model, answer: Answer, limits: np.ndarray) -> None:
+def _bars(view: View, model: Model, answer: Answer, limits: np.ndarray, among: np.ndarray | None) -> None:
     values, spread = answer.probabilities, answer.spread
     assert values is not None
-    fine = prediction_figures.bars_table(values, limits, model.tree, parents=False, spread=spread)
+    fine = prediction_figures.bars_table(values, limits, model.tree, parents=False, spread=spread, among=among)
     parts.note(verdict(int(fine["said"].sum()), len(fine)))
     parts.plot(
         prediction_figures.bars(fine, view.theme),
@@ -48,7 +52,7 @@ def _bars(view: View, model: Model, answer: Answer, limits: np.ndarray) -> None:
         alt="Probabilities of the likeliest concepts",
         data=lambda: fine,
     )
-    broad = prediction_figures.bars_table(values, limits, model.tree, parents=True, spread=spread, most=5)
+    broad = prediction_figures.bars_table(values, limits, model.tree, parents=True, spread=spread, among=among, most=5)
     if len(broad):
         parts.note("Broader concepts; one is never less likely than what it holds.")
         parts.plot(

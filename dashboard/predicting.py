@@ -213,6 +213,12 @@ class RunPredictions:
         values: np.ndarray = np.asarray(self.stored.probabilities[place])
         return values if np.isfinite(values).all() else None
 
+    def spread_of(self, row: int) -> np.ndarray | None:
+        """``[C]`` how far an ensemble's members lie apart there; ``None`` for a single model or without an answer."""
+        if self.stored.spread is None or self.of(row) is None:
+            return None
+        return np.asarray(self.stored.spread[int(self.places[row])])
+
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _placed(run_key: str, prediction_id: str, _run: Run, _space: Workspace) -> RunPredictions:
@@ -263,13 +269,20 @@ def caption(view: View) -> list[str]:
 
 
 def lines(
-    predictions: RunPredictions, rows: Sequence[int] | np.ndarray, thresholds: np.ndarray | None = None
+    predictions: RunPredictions,
+    rows: Sequence[int] | np.ndarray,
+    thresholds: np.ndarray | None = None,
+    among: np.ndarray | None = None,
 ) -> list[str]:
-    """One caption a region of the run: what the model says of it."""
+    """One caption a region of the run: what the model says of it.
+
+    Args:
+        among: ``[C]`` mask of the concepts that are spoken of; all by default.
+    """
     from core.evaluate.behind import said_words
 
     tree, limits = predictions.tree, predictions.stored.thresholds if thresholds is None else thresholds
-    columns = np.flatnonzero(tree.fine_level)
+    columns = np.flatnonzero(tree.fine_level if among is None else tree.fine_level & among)
     names = tuple(tree.names[column] for column in columns)
     result = []
     for row in rows:
@@ -277,5 +290,7 @@ def lines(
         if values is None:
             result.append("said: not asked")
         else:
-            result.append(said_words(values[columns], (values >= limits)[columns], names, 2))
+            spread = predictions.spread_of(int(row))
+            apart = None if spread is None else spread[columns]
+            result.append(said_words(values[columns], (values >= limits)[columns], names, 2, apart))
     return result

@@ -25,17 +25,19 @@ def bars_table(
     *,
     parents: bool,
     spread: np.ndarray | None = None,
+    among: np.ndarray | None = None,
     most: int = MOST,
 ) -> pd.DataFrame:
     """The likeliest concepts of one level: ``concept, probability, threshold, said, spread``, surest first.
 
     Args:
         parents: The concepts that hold others, instead of those that pictures are labelled with.
+        among: ``[C]`` mask of the concepts that are spoken of; all by default.
     """
     import pandas as pd
 
     mask = tree.parent_level & ~tree.fine_level if parents else tree.fine_level
-    columns = np.flatnonzero(mask)
+    columns = np.flatnonzero(mask if among is None else mask & among)
     order = columns[np.argsort(-probabilities[columns], kind="stable")][:most]
     return pd.DataFrame(
         {

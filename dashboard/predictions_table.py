@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dashboard.state import View
 
 NOTHING = "nothing above its threshold"
-_COLUMNS = ["picture", "says", "probability", "OOD score", "flagged"]
+_COLUMNS = ["picture", "says", "probability", "apart", "OOD score", "flagged"]
 _KINDS = {
     "csv": ("CSV", "text/csv", "csv"),
     "json": ("JSON", "application/json", "json"),
@@ -30,38 +30,69 @@ _KINDS = {
 }
 
 
-def said(values: np.ndarray, tree: LabelTree, limits: np.ndarray, *, fallback: bool) -> tuple[str, float]:
-    """What is said of one picture at its labels' level, and how sure the likeliest is."""
+def said(
+    values: np.ndarray,
+    tree: LabelTree,
+    limits: np.ndarray,
+    *,
+    fallback: bool,
+    among: np.ndarray | None = None,
+    spread: np.ndarray | None = None,
+) -> tuple[str, float, float]:
+    """What is said of one picture at its labels' level, how sure the likeliest is, and how far members lie apart there.
+
+    Args:
+        among: ``[C]`` mask of the concepts that are spoken of; all by default.
+        spread: ``[C]`` of an ensemble.
+    """
     from core.learn.writing import named
 
-    fine = tree.fine_level
-    places = [place for place in named(values, tree, limits, fallback=fallback) if fine[place]]
-    best = float(values[fine].max()) if fine.any() else float("nan")
-    return (", ".join(f"{tree.names[place]} {values[place]:.2f}" for place in places) or NOTHING), best
+    fine = tree.fine_level if among is None else tree.fine_level & among
+    # What is not spoken of cannot reach its threshold, and is never the likeliest.
+    places = named(np.where(fine, values, -1.0), tree, limits, fallback=fallback)
+    places = [place for place in places if fine[place]]
+    if not fine.any():
+        return NOTHING, float("nan"), float("nan")
+    best = int(np.argmax(np.where(fine, values, -1.0)))
+    apart = [""] * len(values) if spread is None else [f" ± {value:.2f}" for value in spread]
+    text = ", ".join(f"{tree.names[place]} {values[place]:.2f}{apart[place]}" for place in places)
+    return text or NOTHING, float(values[best]), float("nan") if spread is None else float(spread[best])
 
 
-def of_answers(answers: Sequence[Answer], tree: LabelTree, limits: np.ndarray, *, fallback: bool) -> pd.DataFrame:
-    """One row a picture that a visitor brought; a refused one says why."""
+def of_answers(
+    answers: Sequence[Answer], tree: LabelTree, limits: np.ndarray, *, fallback: bool, among: np.ndarray | None = None
+) -> pd.DataFrame:
+    """One row a picture that a visitor brought; a refused one says why. ``apart`` is there for ensembles alone."""
     import pandas as pd
 
     rows: list[tuple[Any, ...]] = []
     for one in answers:
         if one.probabilities is None:
-            rows.append((one.name, f"refused: {one.reason}", np.nan, np.nan, ""))
+            rows.append((one.name, f"refused: {one.reason}", np.nan, np.nan, np.nan, ""))
             continue
-        text, best = said(one.probabilities, tree, limits, fallback=fallback)
+        text, best, apart = said(one.probabilities, tree, limits, fallback=fallback, among=among, spread=one.spread)
         strange = one.strange
         flagged = "" if strange is None else "yes" if strange.flagged else "no"
-        rows.append((one.name, text, best, np.nan if strange is None else strange.score, flagged))
-    return pd.DataFrame(rows, columns=_COLUMNS)
+        rows.append((one.name, text, best, apart, np.nan if strange is None else strange.score, flagged))
+    table = pd.DataFrame(rows, columns=_COLUMNS)
+    return table if any(one.spread is not None for one in answers) else table.drop(columns="apart")
 
 
-def counted(view: View, known: RunPredictions, rows: np.ndarray, limits: np.ndarray, *, fallback: bool) -> str:
+def counted(
+    view: View,
+    known: RunPredictions,
+    rows: np.ndarray,
+    limits: np.ndarray,
+    *,
+    fallback: bool,
+    among: np.ndarray | None = None,
+) -> str:
     """What is said of regions of the open run, in a sentence."""
     places = known.places[rows]
-    values = np.asarray(known.stored.probabilities)[places[places >= 0]][:, known.tree.fine_level]
+    fine = known.tree.fine_level if among is None else known.tree.fine_level & among
+    values = np.asarray(known.stored.probabilities)[places[places >= 0]][:, fine]
     usable = np.isfinite(values).all(axis=1)
-    named = int(((values >= limits[known.tree.fine_level]).any(axis=1) & usable).sum())
+    named = int(((values >= limits[fine]).any(axis=1) & usable).sum())
     asked = int(usable.sum())
     named = asked if fallback else named
     flagged = view.run.table["flagged"].fillna(False).to_numpy(dtype=bool)[rows]
@@ -86,6 +117,11 @@ def choose(table: pd.DataFrame, *, key: str) -> int:
     """Show the table; returns the place of the chosen row, the first usable one before anything is chosen."""
     config = {
         "probability": st.column_config.NumberColumn("likeliest", format="%.2f"),
+        "apart": st.column_config.NumberColumn(
+            "members apart",
+            format="%.2f",
+            help="Standard deviation of the members' probabilities of the likeliest concept: 0 is agreement",
+        ),
         "OOD score": st.column_config.NumberColumn(format="%.3f"),
         "says": st.column_config.TextColumn(width="large"),
     }
@@ -134,7 +170,8 @@ def stored_rows(view: View, known: RunPredictions, rows: np.ndarray) -> list[Row
         name = str(record["path"]) if whole else f"{record['path']}#{record['region']}"
         score = record["ood_score"]
         strange = None if words.missing(score) else float(score) / 2.0
-        found.append(Row(name, values, None, strange, "" if values is not None else "not asked"))
+        spread = known.spread_of(int(row))
+        found.append(Row(name, values, spread, strange, "" if values is not None else "not asked"))
     return found
 
 

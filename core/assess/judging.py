@@ -10,6 +10,7 @@ import numpy as np
 
 from core.assess.fairness import Fair, fair_rows
 from core.assess.gathering import cases_of, ood_of, outside_of
+from core.assess.heads import head_facts
 from core.assess.storing import Stored, keep
 from core.errors import WorkspaceError
 from core.evaluate.cases import Cases
@@ -142,6 +143,7 @@ def evaluate_model(
         "fair": judged.fair.sentence,
         "left_out": judged.fair.left_out,
         "notes": list(judged.notes),
+        "heads": head_facts(model, cases, resamples=question.resamples),
         "beyond": [name for name, known in zip(cases.concepts, cases.known, strict=True) if not known],
         "data_hash": judged.examples.data_hash,
         "actor": actor,

@@ -63,6 +63,11 @@ class Stored:
         return f"{self.id} · {self.facts['model']} on {', '.join(self.facts['datasets'])}"
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """Heads that can be judged alone, in the model's order; empty where the model asks but one question."""
+        return tuple(str(head["name"]) for head in self.facts.get("heads", ()) if head["regions"])
+
+    @property
     def counts(self) -> Counts:
         """What stands behind the figures."""
         return Counts(**self.facts["counts"])

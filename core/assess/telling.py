@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.artefacts import write_atomically
-from core.assess.storing import Stored, interval_json
+from core.assess.storing import Stored, interval_from, interval_json
 from core.assess.strain import WAYS, Strain
 from core.catalogue.formats.cells import neutralise
 from core.errors import WorkspaceError
@@ -32,6 +32,10 @@ CALIBRATION_HELPED = "Calibration brings the probabilities nearer to what comes 
 CALIBRATION_FAILED = "Calibration did not bring the probabilities nearer to what comes true on these groups."
 
 
+HEAD_FIGURES = ("map20", "ap_macro", "accuracy", "f1_micro")
+"""What is said of each head in a terminal; all its figures are in the JSON and on the page."""
+
+
 def evaluation_text(stored: Stored) -> str:
     """The figures for a terminal."""
     counts = stored.counts
@@ -44,8 +48,23 @@ def evaluation_text(stored: Stored) -> str:
         lines.append(f"{OVERALL[key].title:{width}}  {value}{better}")
     if "final" in stored.overall:
         lines.append(STUDY_SENTENCE)
+    lines += heads_text(stored)
     lines.append(calibration_sentence(stored))
     return "\n".join(line for line in lines if line)
+
+
+def heads_text(stored: Stored) -> list[str]:
+    """One line a head of a model that asks several questions; nothing for one with a single head."""
+    lines = []
+    for head in stored.facts.get("heads", ()):
+        shown = [
+            f"{OVERALL[key].title} {interval_from(head['overall'][key])}"
+            for key in HEAD_FIGURES
+            if key in head["overall"]
+        ]
+        told = ", ".join(shown) or "none of these regions answers it"
+        lines.append(f"head {head['name']} ({head['regions']:,} regions): {told}")
+    return lines
 
 
 def beyond_sentence(stored: Stored) -> str:

@@ -81,15 +81,21 @@ def said_line(cases: Cases, row: int, most: int = 3) -> str:
 
 
 def said_words(
-    probabilities: NDArray[np.floating], said: NDArray[np.bool_], concepts: tuple[str, ...], most: int = 3
+    probabilities: NDArray[np.floating],
+    said: NDArray[np.bool_],
+    concepts: tuple[str, ...],
+    most: int = 3,
+    spread: NDArray[np.floating] | None = None,
 ) -> str:
     """One region's prediction in words, surest first.
 
     Args:
         probabilities, said: ``[C]``.
+        spread: ``[C]``, how far an ensemble's members lie apart: ``crab 0.91 ± 0.04``.
     """
     order = np.argsort(-probabilities, kind="stable")
-    there = [f"{concepts[place]} {probabilities[place]:.2f}" for place in order if said[place]]
+    apart = [""] * len(order) if spread is None else [f" ± {value:.2f}" for value in spread]
+    there = [f"{concepts[place]} {probabilities[place]:.2f}{apart[place]}" for place in order if said[place]]
     if there:
         return f"said: {_listed(there, most)}"
     if not len(order):

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 TITLE = "Can I trust it?"
 NONE = "none"
+EVERY = "all together"
 
 
 def page(view: View) -> None:
     """Draw the page."""
-    kept = evaluating.stored(view.workspace)
     leading.wished("evaluation")
+    kept = evaluating.stored(view.workspace)
     if not kept:
         parts.heading(TITLE, "Only images of groups that served nothing while a model was made can tell.")
         _nothing(view)
@@ -35,6 +36,7 @@ def page(view: View) -> None:
         first = by_id[left.selectbox("Evaluation", list(by_id), key="evaluation", format_func=lambda i: by_id[i].title)]
         others = {NONE: None} | {one.title: one for one in kept if one.id != first.id}
         second = others[right.selectbox("Beside it", list(others), key="evaluation_beside")]
+        first, second = _one_head(first, second)
         for sentence in (str(first.facts["fair"]), *first.facts["notes"], beyond_sentence(first)):
             parts.note(sentence)
     views = _views(first, second)
@@ -48,6 +50,28 @@ def page(view: View) -> None:
     )
     views[chosen](view, first)
     _downloads(first)
+    teaching.judging(view, predicting.usable_models(view.workspace), open_it=False)
+
+
+def _one_head(first: Stored, second: Stored | None) -> tuple[Stored, Stored | None]:
+    """Both evaluations, of one head alone where the model asks several questions and one is chosen."""
+    if len(first.heads) < 2:
+        return first, second
+    chosen = st.segmented_control(
+        "Head",
+        [EVERY, *first.heads],
+        default=EVERY,
+        required=True,
+        key="evaluation_head",
+        help="The model answers several questions; each can be judged alone.",
+    )
+    if chosen == EVERY:
+        return first, second
+    # Two models can only be compared on what both were asked.
+    if second is not None and chosen not in second.heads:
+        parts.note(f"{second.title} has no head {chosen}, so it cannot stand beside this one.")
+        second = None
+    return evaluating.of_head(first, chosen), second and evaluating.of_head(second, chosen)
 
 
 def _views(first: Stored, second: Stored | None) -> Mapping[str, Callable[[View, Stored], None]]:
@@ -72,12 +96,15 @@ def _nothing(view: View) -> None:
         parts.empty(
             "There is no model to judge yet", "Train one: some groups are kept apart to judge it on, here and later."
         )
+        if st.button("Train a model", key="evaluate_train", type="primary"):
+            going.go("predict", {})
         return
     parts.empty(
         "Nothing was evaluated yet",
         "An evaluation gives figures with their intervals, by depth, site and concept, and the pictures behind every "
         "number. Say what is truly outside the reference, and how well the OOD score finds it is judged too.",
     )
+    teaching.judging(view, models, open_it=True)
 
 
 def _figures(view: View, one: Stored) -> None:
@@ -91,8 +118,6 @@ def _figures(view: View, one: Stored) -> None:
         )
     parts.note(calibration_sentence(one))
     table = evaluating.overall_table(one)
-        if st.button("Train a model", key="evaluate_train", type="primary"):
-            going.go("predict", {})
     with parts.card("overall", "All figures", "Choose one to see the pictures that it suffers from, worst first."):
         config = {name: st.column_config.NumberColumn(format="%.3f") for name in ("value", "low", "high")}
         event: Any = st.dataframe(
@@ -104,7 +129,6 @@ def _figures(view: View, one: Stored) -> None:
             on_select="rerun",
             selection_mode="single-row",
         )
-    teaching.judging(view, models, open_it=True)
         parts.csv_button("evaluation_figures", lambda: table)
     chosen = event["selection"]["rows"]
     name = OVERALL[str(table["key"].iloc[chosen[0]])].title if chosen and chosen[0] < len(table) else ""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dashboard.state import View
 
 TITLE = "What is in my picture?"
+EVERY = "all together"
 OWN, ONE = "each concept's own", "one for all"
 SOURCES = ("My pictures", "The current selection")
 STUDY = 0.1
@@ -50,12 +51,13 @@ def page(view: View) -> None:
         model = predicting.open_model(info)
         with right:
             limits, fallback = _limits(model)
+        among = _asked_of(model)
         parts.note(_about(model))
     if source == SOURCES[0]:
-        _pictures(view, model, limits, fallback)
+        _pictures(view, model, limits, fallback, among)
     else:
         following.section(view.workspace, ("predict",), "The model is being asked")
-        _selection(view, model, limits, fallback)
+        _selection(view, model, limits, fallback, among)
     teaching.training(view, open_it=False)
 
 
@@ -68,6 +70,26 @@ def _chosen_model(models: Sequence[ModelInfo]) -> ModelInfo:
         format_func=lambda name: f"{name} · {words.plural(by_name[name].concepts, 'concept')}",
     )
     return by_name[chosen]
+
+
+def _asked_of(model: Model) -> np.ndarray | None:
+    """``[C]`` mask of the concepts of one head, where the model asks several questions and one is chosen."""
+    if len(model.heads) < 2:
+        return None
+    by_name = {head.name: head for head in model.heads}
+    chosen = st.segmented_control(
+        "Head",
+        [EVERY, *by_name],
+        default=EVERY,
+        required=True,
+        key="predict_head",
+        help="The model answers several questions; look at one of them alone. Downloads hold all.",
+    )
+    if chosen == EVERY:
+        return None
+    mask = np.zeros(len(model.tree), bool)
+    mask[list(by_name[chosen].columns)] = True
+    return mask
 
 
 def _about(model: Model) -> str:
@@ -114,7 +136,7 @@ def _edited(model: Model) -> np.ndarray:
     return edited["threshold"].fillna(1.0).clip(0, 1).to_numpy(dtype=np.float32)
 
 
-def _pictures(view: View, model: Model, limits: np.ndarray, fallback: bool) -> None:
+def _pictures(view: View, model: Model, limits: np.ndarray, fallback: bool, among: np.ndarray | None) -> None:
     sent: Any = st.file_uploader(
         "Drop pictures here, or choose them",
         accept_multiple_files=True,
@@ -128,13 +150,13 @@ def _pictures(view: View, model: Model, limits: np.ndarray, fallback: bool) -> N
     answers = _answered(view, model, sent)
     for sentence in answers.notes:
         parts.note(sentence)
-    table = predictions_table.of_answers(answers.each, model.tree, limits, fallback=fallback)
+    table = predictions_table.of_answers(answers.each, model.tree, limits, fallback=fallback, among=among)
     parts.section(f"{words.plural(len(table), 'picture')}", predictions_table.summary(table))
     chosen = predictions_table.choose(table, key="predict_table")
     predictions_table.downloads(
         lambda: predictions_table.rows_of(answers.each), model, limits, fallback=fallback, key="answers"
     )
-    detail(view, model, answers.each[chosen], limits)
+    detail(view, model, answers.each[chosen], limits, among)
 
 
 def _answered(view: View, model: Model, sent: Sequence[predicting.Named]) -> Answers:
@@ -150,7 +172,7 @@ def _answered(view: View, model: Model, sent: Sequence[predicting.Named]) -> Ans
     return answers
 
 
-def _selection(view: View, model: Model, limits: np.ndarray, fallback: bool) -> None:
+def _selection(view: View, model: Model, limits: np.ndarray, fallback: bool, among: np.ndarray | None) -> None:
     selection = choosing.current()
     rows = choosing.rows(view.run, choosing.found(view.run, selection), selection)
     choosing.chips(selection)
@@ -166,7 +188,7 @@ def _selection(view: View, model: Model, limits: np.ndarray, fallback: bool) -> 
         known = next((one for one in predicting.of_run(view) if one.stored.manifest["model"]["key"] == model.key), None)
         if known is None:
             return
-    _shown(view, model, known, rows, limits, fallback)
+    _shown(view, model, known, rows, limits, fallback, among)
 
 
 def _offer(view: View, model: Model, rows: np.ndarray) -> bool:
@@ -194,9 +216,15 @@ def _offer(view: View, model: Model, rows: np.ndarray) -> bool:
 
 
 def _shown(
-    view: View, model: Model, known: RunPredictions, rows: np.ndarray, limits: np.ndarray, fallback: bool
+    view: View,
+    model: Model,
+    known: RunPredictions,
+    rows: np.ndarray,
+    limits: np.ndarray,
+    fallback: bool,
+    among: np.ndarray | None,
 ) -> None:
-    summary = predictions_table.counted(view, known, rows, limits, fallback=fallback)
+    summary = predictions_table.counted(view, known, rows, limits, fallback=fallback, among=among)
     parts.section(f"{words.plural(len(rows), 'picture')}", summary)
     gallery(
         view,
@@ -204,7 +232,7 @@ def _shown(
         key="predict_gallery",
         label="Pictures with what the model says",
         captions=("ood_score", "group"),
-        extra=predicting.lines(known, rows[: predicting.CAPTIONED], limits),
+        extra=predicting.lines(known, rows[: predicting.CAPTIONED], limits, among),
         height=560,
     )
     predictions_table.downloads(

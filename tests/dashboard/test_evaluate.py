@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from html import unescape
 
 import numpy as np
@@ -9,13 +10,21 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from core.assess.heads import of_head
+from core.assess.judging import evaluate_model
 from core.assess.storing import open_evaluation
-from core.assess.telling import STUDY_SENTENCE
+from core.assess.telling import STUDY_SENTENCE, evaluation_text
+from core.errors import SettingsError
 from core.evaluate.intervals import Interval
+from core.learn.models import find_model, load_model
+from core.learn.recipes import HeadWish
 from core.workspace import open_workspace
-from dashboard import evaluated, evaluating, evaluation_figures, predicting, state
+from dashboard import evaluated, evaluating, evaluation_figures, predicting, predictions_table, state
 from dashboard.theme import theme_for
+from dashboard.views.predict import SOURCES
 from tests.dashboard.test_pages import opened, said
+from tests.probes import make_model
+from tests.taught import QUESTION
 
 
 @pytest.fixture
@@ -98,6 +107,78 @@ def test_the_pictures_behind_the_ood_figures_are_the_worst_ranked(kept):
     extreme = np.min if cases.outside[first] == 1 else np.max
     assert cases.ood[first] == pytest.approx(extreme(cases.ood[same & np.isfinite(cases.ood)]))
     assert set(evaluated.behind_figure(kept, "brier")) == set(evaluated.behind_figure(kept, "map20"))
+
+
+@pytest.fixture(scope="module")
+def twofold(taught_folder, tmp_path_factory):
+    """A copy with an ensemble of two members that asks two questions, judged once (evaluation 3)."""
+    folder = tmp_path_factory.mktemp("twofold") / "workspace"
+    shutil.copytree(taught_folder, folder)
+    space = open_workspace(folder)
+    names = load_model(find_model("keen", space), device="cpu").tree.names
+    wishes = (HeadWish("kind", "single", tuple(names[:3])), HeadWish("more", "multi", tuple(names[3:])))
+    place = make_model(space, "twofold", "drawn", heads=wishes, folds=2, held_out=0.4)
+    evaluate_model(space, load_model(place, device="cpu"), QUESTION, actor="tester", workers=1)
+    yield folder
+    space.close()
+
+
+def test_each_head_is_judged_alone(twofold):
+    space = open_workspace(twofold)
+    whole = open_evaluation(space, 3)
+    assert whole.heads == ("kind", "more")
+    kind, more = of_head(whole, "kind"), of_head(whole, "more")
+    truth = np.asarray(whole.cases.truth)
+    columns = [whole.cases.concepts.index(name) for name in kind.cases.concepts]
+    clear = (truth[:, columns] == 1).sum(axis=1) == 1
+    assert kind.cases.exclusive
+    assert kind.regions["key"].tolist() == whole.regions["key"][clear].tolist()
+    right = np.asarray(whole.cases.probabilities)[:, columns][clear].argmax(1) == truth[:, columns][clear].argmax(1)
+    assert kind.overall["accuracy"].value == pytest.approx(right.mean())
+    assert "accuracy" not in more.overall
+    assert more.counts.regions == whole.counts.regions
+    assert set(kind.concepts["concept"]) | set(more.concepts["concept"]) == set(whole.concepts["concept"])
+    for head, entry in zip((kind, more), whole.facts["heads"], strict=True):  # what the terminal says is the same
+        assert {key: value["value"] for key, value in entry["overall"].items()} == pytest.approx(
+            {key: value.value for key, value in head.overall.items()}, nan_ok=True
+        )
+    assert f"head kind ({int(clear.sum())} regions): MAP@20" in evaluation_text(whole)
+    with pytest.raises(SettingsError, match="there are: kind, more"):
+        of_head(whole, "colour")
+    space.close()
+
+
+def test_the_pages_show_one_head_when_it_is_chosen(twofold, monkeypatch):
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(twofold))
+    app = opened("evaluate")
+    heads = next(item for item in app.get("button_group") if item.key == "evaluation_head")
+    assert heads.options == ["all together", "kind", "more"]
+    before = said(app)
+    heads.set_value("kind").run()
+    assert not app.exception
+    assert said(app) != before
+    assert "Accuracy" in said(app)
+    app.selectbox("evaluation_beside").select_index(1).run()
+    assert "has no head kind, so it cannot stand beside this one" in said(app)
+    app = opened("predict", group="dive 3")
+    app.selectbox("predict_model").select("twofold").run()
+    assert "2 members" in said(app)
+    next(item for item in app.get("button_group") if item.key == "predict_source").set_value(SOURCES[1]).run()
+    app.button("predict_ask").click().run()
+    next(item for item in app.get("button_group") if item.key == "predict_head").set_value("more").run()
+    assert not app.exception
+    view = state.View(space := state.workspace(), runs := tuple(space.runs()), state.open_run(space, runs[0]),
+                      theme_for("light", None))  # fmt: skip
+    found = next(one for one in predicting.of_run(view) if one.stored.model == "twofold")
+    rows = np.flatnonzero(found.places >= 0)[:4]
+    among = np.arange(len(found.tree)) >= 3
+    spread = found.spread_of(int(rows[0]))
+    assert spread.max() > 0
+    lines = predicting.lines(found, rows, np.full(len(found.tree), 0.0, np.float32), among)
+    assert all(" ± " in line for line in lines)
+    assert not [name for name in found.tree.names[:3] if any(name in line for line in lines)]
+    assert predictions_table.stored_rows(view, found, rows)[0].spread is not None
+    st.cache_resource.clear()
 
 
 @pytest.mark.parametrize(
