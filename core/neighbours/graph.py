@@ -149,6 +149,22 @@ def _compare(
     keep_bytes: int | None,
     progress: Progress,
 ) -> Graphs:
+    reference, own_groups = checked(embeddings, reference, groups, k_reference)
+    where = graph_device(device)
+    step = _BLOCK[where.type] if block is None else block
+    if step < 1:
+        raise GraphError(f"block must be at least 1, got {step}")
+    with full_precision():
+        nodes = find_nodes(embeddings, reference, where, keep_bytes)
+        work = Pass(nodes, reference, own_groups, min(k_all, len(reference)), k_reference)
+        work.run(step, progress)
+        return Graphs(work.whole_graph(), work.reference_graph(step))
+
+
+def checked(
+    embeddings: Vectors, reference: NDArray[np.bool_], groups: NDArray[np.integer] | None, k_reference: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """``[N]`` reference and groups, the latter numbered from 0, once they and `k_reference` fit the embeddings."""
     count, _ = check_shape(embeddings)
     reference = np.asarray(reference, bool)
     own_groups = np.arange(count) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
@@ -157,17 +173,8 @@ def _compare(
             f"groups and reference must have one entry for each of {count} embeddings, "
             f"got shapes {own_groups.shape} and {reference.shape}"
         )
-    own_groups = own_groups.astype(np.int64)
     _check_reference(k_reference, largest_k(groups, reference), reference)
-    where = graph_device(device)
-    step = _BLOCK[where.type] if block is None else block
-    if step < 1:
-        raise GraphError(f"block must be at least 1, got {step}")
-    with full_precision():
-        nodes = find_nodes(embeddings, reference, where, keep_bytes)
-        work = _Pass(nodes, reference, own_groups, min(k_all, count), k_reference)
-        work.run(step, progress)
-        return Graphs(work.whole_graph(), work.reference_graph(step))
+    return reference, own_groups.astype(np.int64)
 
 
 def _check_reference(k: int, largest: int, reference: NDArray[np.bool_]) -> None:
@@ -185,7 +192,7 @@ def _check_reference(k: int, largest: int, reference: NDArray[np.bool_]) -> None
     )
 
 
-class _Pass:
+class Pass:
     """One pass over the pairs of nodes; holds the selectors while it runs."""
 
     def __init__(
@@ -208,10 +215,13 @@ class _Pass:
         self.known_columns = torch.from_numpy(self.known.first).to(device)
         self.query_group = torch.from_numpy(self.row_group).to(device)
         self.column_group = torch.from_numpy(self.known.group).to(device)
-        self.all = NearestColumns(count if k_all else 0, min(k_all, count), device, self_first=True)
-        self.near = NearestColumns(count if k_reference else 0, min(k_reference, nodes.references), device)
+        self.width = min(k_reference, nodes.references)
 
     def run(self, step: int, progress: Progress) -> None:
+        """All pairs of blocks, each once."""
+        count, device = self.nodes.count, self.nodes.device
+        self.all = NearestColumns(count if self.k_all else 0, min(self.k_all, count), device, self_first=True)
+        self.near = NearestColumns(count if self.k_reference else 0, self.width, device)
         tiles = [(start, min(start + step, self.nodes.count)) for start in range(0, self.nodes.count, step)]
         reach = len(tiles) if self.k_all else (-(-self.nodes.references // step) if self.k_reference else 0)
         total = sum(len(tiles) - first for first in range(reach))
@@ -236,14 +246,14 @@ class _Pass:
             self.all.take(rows[0], tile, self.columns[slice(*columns)])
         begin, end = columns[0], min(columns[1], self.nodes.references)
         if self.k_reference and begin < end:
-            known = _mask(tile[:, : end - begin], self.query_group[slice(*rows)], self.column_group[begin:end])
+            known = mask_own(tile[:, : end - begin], self.query_group[slice(*rows)], self.column_group[begin:end])
             self.near.take(rows[0], known, self.known_columns[begin:end])
 
     def whole_graph(self) -> Graph:
         """Rows by rows: the nearest of everything, the row itself first."""
         if not self.k_all:
             return _empty(len(self.groups))
-        nodes, distances = self._found(self.all)
+        nodes, distances = self.found(self.all)
         of_row = self.nodes.of_row
         everyone = np.arange(len(of_row))
         return Graph(
@@ -254,24 +264,28 @@ class _Pass:
         """Rows by reference rows outside the row's own group."""
         if not self.k_reference:
             return _empty(len(self.groups))
-        nodes, distances = self._found(self.near)
+        nodes, distances = self.found(self.near)
         nodes, distances = nodes[self.nodes.of_row], distances[self.nodes.of_row]
         mixed = np.flatnonzero(self.row_group[self.nodes.of_row] == -2)
         if len(mixed):
-            nodes[mixed], distances[mixed] = self._again(mixed, step)
+            nodes[mixed], distances[mixed] = self.exact_reference(mixed, step)
         known = to_rows(nodes, distances, self.known, self.k_reference, row_group=self.groups, groups=self.groups)
         return Graph(*known)
 
-    def _found(self, selector: NearestColumns) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def found(self, selector: NearestColumns) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """A selector's columns as nodes, -1 for none, and their distances."""
         rows, distances = selector.result()
         return np.where(rows >= 0, self.nodes.of_row[rows], -1), distances
 
-    def _again(self, rows: NDArray[np.int64], step: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Rows whose vector also occurs in another group: each is compared once more, less its own group."""
+    def exact_reference(self, rows: NDArray[np.int64], step: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """``[n, K]`` nodes and distances of rows, each compared with the whole reference less its own group.
+
+        Needed where a row's vector also occurs in another group, and where an approximate search needs the truth.
+        """
         pairs = np.stack([self.nodes.of_row[rows], self.groups[rows]])
         (node, group), inverse = np.unique(pairs, axis=1, return_inverse=True)
         inverse = inverse.reshape(-1)
-        found = NearestColumns(len(node), self.near.k, self.nodes.device)
+        found = NearestColumns(len(node), self.width, self.nodes.device)
         node_here = torch.from_numpy(node).to(self.nodes.device)
         group_here = torch.from_numpy(group).to(self.nodes.device)
         for begin in range(0, self.nodes.references, step):
@@ -282,13 +296,13 @@ class _Pass:
                 part = slice(start, start + step)
                 tile = similarity(self.nodes.pick(node[part]), right)
                 tile.masked_fill_(node_here[part, None] == ids, SELF)
-                tile = _mask(tile, group_here[part], self.column_group[begin:end])
+                tile = mask_own(tile, group_here[part], self.column_group[begin:end])
                 found.take(start, tile, self.known_columns[begin:end])
-        nodes, distances = self._found(found)
+        nodes, distances = self.found(found)
         return nodes[inverse], distances[inverse]
 
 
-def _mask(tile: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def mask_own(tile: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """The tile with pairs of one group masked; the tile itself where there is no such pair."""
     if not bool(torch.isin(rows, columns).any()):
         return tile
