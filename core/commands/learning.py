@@ -61,6 +61,10 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             bool, typer.Option("--refit-all", help="After choosing, train again on all images.")
         ] = False,
         short_side: Annotated[int | None, typer.Option(metavar="PIXELS", help="Shorter side of the input.")] = None,
+        decisions: Annotated[
+            bool,
+            typer.Option("--decisions", help="Learn from what reviewers named in images without labels, too."),
+        ] = False,
         init_from: Annotated[
             str | None, typer.Option(metavar="MODEL", help="Begin from this model, when a whole network is trained.")
         ] = None,
@@ -101,6 +105,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
                 "folds": folds,
                 "refit_all": refit_all,
                 "seed": seed,
+                "decisions": decisions,
             }
             if thresholds is not None:
                 changes["thresholds"] = thresholds

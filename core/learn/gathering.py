@@ -27,6 +27,7 @@ from core.embed.store import region_key
 from core.errors import WorkspaceError
 from core.learn.apart import group_names
 from core.learn.labels import LabelTree, RareConcept, RareRule, build_tree, with_parents
+from core.review.teaching import taught_by_decisions
 from core.settings import RegionSettings
 from core.stages import group_codes
 
@@ -87,6 +88,7 @@ def gather(
     regions: RegionSettings | None = None,
     rule: RareRule | None = None,
     tree: LabelTree | None = None,
+    decisions: bool = False,
 ) -> Examples:
     """The labelled regions of datasets.
 
@@ -95,6 +97,7 @@ def gather(
         regions: Which parts of the images; whole images by default.
         rule: What becomes of rare concepts.
         tree: Use this tree instead of building one; names that it lacks are noted.
+        decisions: Take regions without labels in which reviewers named something too (`core.review.teaching`).
 
     Raises:
         WorkspaceError: a dataset is unknown, or nothing in it is labelled.
@@ -112,10 +115,17 @@ def gather(
         if table.empty:
             raise WorkspaceError(f"no image of {shown} meets {' and '.join(where)}; choose another condition")
     stated = table["labelled"].fillna(False).to_numpy(bool)
-    notes = []
+    named, notes = np.zeros(len(table), bool), []
+    if decisions:
+        taught = taught_by_decisions(workspace.database, table)
+        named, stated = taught.named, stated | taught.named | taught.empty
+        notes.append(
+            f"{int(taught.named.sum()):,} images without labels teach what reviewers named in them, "
+            f"{int(taught.empty.sum()):,} that they are empty; {taught.disputed:,} were named differently and left out."
+        )
     if not stated.all():
         notes.append(f"{int((~stated).sum()):,} of {len(table):,} images are not labelled and teach nothing.")
-    table = table[stated].reset_index(drop=True)
+    table, named = table[stated].reset_index(drop=True), named[stated]
     labels = [list(names) for names in table["concepts"]]
     if not any(labels):
         raise WorkspaceError(f"no image of {shown} is annotated with a concept; import labels first")
@@ -139,6 +149,7 @@ def gather(
     complete = with_parents(labels, parents)
     targets = tree.closed(tree.statements(complete))
     known = _known(table, tree, vocabulary)
+    known[named] &= targets[named]  # who names one thing says nothing about the others
     names = _group_names(table, groups)
     content = "\n".join(table["content_hash"].astype("str") + table["region"].astype("str"))
     data_hash = digest(content, *tree.names, array_digest(targets), array_digest(known), array_digest(groups))

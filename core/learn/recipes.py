@@ -123,6 +123,7 @@ class TrainSettings:
         calibration: ``auto`` takes what helps most on groups that it was not fitted on.
         folds: Members of an ensemble, each taught by all folds but one (`core.learn.fitting`); 1 is a single model.
         refit_all: Train again on training, validation and held-out groups after everything was chosen.
+        decisions: Learn from concepts that reviewers gave to images without labels too (`core.review.teaching`).
         fallback: Name the top concept where none reaches its threshold (the FathomNet study's way).
     """
 
@@ -144,6 +145,7 @@ class TrainSettings:
     precision: float = 0.9
     folds: int = 1
     refit_all: bool = False
+    decisions: bool = False
     fallback: bool = False
     seed: int = 0
 

@@ -116,7 +116,14 @@ def train_model(
     folder = model_folder(workspace, name)
     if tracked:
         check_tracking()
-    examples = gather(workspace, settings.datasets, where=settings.where, regions=settings.regions, rule=settings.rare)
+    examples = gather(
+        workspace,
+        settings.datasets,
+        where=settings.where,
+        regions=settings.regions,
+        rule=settings.rare,
+        decisions=settings.decisions,
+    )
     check_answers(examples.targets, examples.known)
     heads = wished_heads(settings.heads, examples.tree)
     sides = split_sides(examples, settings)
@@ -134,9 +141,13 @@ def train_model(
     else:
         everything = opened if settings.refit_all else None
         learnt = learn_once(learner, opened & (sides == 0), opened & (sides == 1), everything, progress_for)
-    asked = learnt.rows
+    # What reviewers decided was picked by them and names one thing: it teaches, and labelled images alone choose.
+    chosen_by = examples.table["labelled"].to_numpy(bool)[learnt.rows]
+    if not chosen_by.any():
+        raise SettingsError("no labelled image is left to choose thresholds by; import labels of more groups")
+    asked = learnt.rows[chosen_by]
     chosen = choose(
-        learnt.logits,
+        learnt.logits[chosen_by],
         examples.targets[asked],
         known[asked],
         examples.groups[asked],
