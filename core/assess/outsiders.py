@@ -117,6 +117,14 @@ def judge_files(
     return strangest
 
 
+def file_scores(
+    run: Run, paths: Sequence[Path], *, workers: int | None = None, progress: Progress = silent
+) -> list[float | None]:
+    """OOD scores of files beside a run's reference, in [0, 2]; ``None`` and errors as `judge_files`."""
+    found = judge_files(run, paths, workers=workers, progress=progress)
+    return [None if one is None else one.score for one in found]
+
+
 def _jobs(run: Run, paths: Sequence[Path]) -> tuple[list[RegionJob], list[int]]:
     """The regions of some files, cut as the run cut its images, and the file of each."""
     jobs: list[RegionJob] = []

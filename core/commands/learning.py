@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,7 +144,11 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             typer.Option("--format", metavar="NAME", help="csv, json or fathomnet; else by the ending."),
         ] = None,
         run: Annotated[
-            int | None, typer.Option(metavar="RUN", help="Predict the regions of this run, and store it with them.")
+            int | None,
+            typer.Option(
+                metavar="RUN",
+                help="Predict the regions of this run, and store it with them; with files: how strange they are to it.",
+            ),
         ] = None,
         dataset: Annotated[
             list[str] | None, typer.Option(metavar="NAME", help="Predict whole images of this dataset, and store it.")
@@ -160,6 +165,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         as_json: _Json = False,
     ) -> None:
         """Say what is in pictures: concepts with calibrated probabilities, of files or of a run's regions."""
+        from core.assess.outsiders import file_scores
         from core.learn.command import PredictWish, predict_into
         from core.workspace import CATALOGUE
 
@@ -173,6 +179,9 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
                     there,
                     model,
                     wish,
+                    strangeness=partial(
+                        file_scores, workers=workers or None, progress=console.progress("compare", "images")
+                    ),
                     device=device,
                     workers=workers or None,
                     progress=console.progress("predict", "images"),

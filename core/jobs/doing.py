@@ -141,10 +141,17 @@ def train(task: Task) -> dict[str, Any]:
 
 def predict(task: Task) -> dict[str, Any]:
     """Arguments: ``model``, ``run``."""
+    from core.assess.outsiders import file_scores
     from core.learn.command import PredictWish, predict_into
 
     wish = PredictWish((), None, None, int(task.arguments["run"]), (), None, False)
-    done = predict_into(task.space, task.arguments["model"], wish, progress=task.progress_for("predict", "images"))
+    done = predict_into(
+        task.space,
+        task.arguments["model"],
+        wish,
+        strangeness=file_scores,
+        progress=task.progress_for("predict", "images"),
+    )
     task.say(done.sentence)
     return {"run": task.arguments["run"], "sentence": done.sentence.splitlines()[0]}
 

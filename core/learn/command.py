@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from core.runs import Run
     from core.workspace import Workspace
 
+Strangeness = Callable[["Run", Sequence[Path]], Sequence[float | None]]
+NO_OSD = (
+    "osd is empty: no run has OOD scores of these pictures; with --run RUN each is compared with that run's reference."
+)
 _SHOWN = 20
 
 
@@ -32,7 +36,8 @@ class PredictWish:
         paths: Files and folders.
         out: File to write.
         kind: ``csv``, ``json`` or ``fathomnet``; by the ending of `out` if ``None``.
-        run, datasets: Regions of the workspace instead of files.
+        run: All regions of this run; with `paths` the files alone, and how strange each is beside the run's reference.
+        datasets: Whole images of these instead of files.
         threshold: One threshold for all concepts.
         fallback: Name the likeliest concept where none reaches its threshold.
     """
@@ -46,9 +51,12 @@ class PredictWish:
     fallback: bool
 
     def __post_init__(self) -> None:
-        asked = sum((bool(self.paths), self.run is not None, bool(self.datasets)))
-        if asked != 1:
-            raise SettingsError("name image files, or --run RUN, or --dataset NAME: one of them")
+        files_or_run = bool(self.paths) or self.run is not None
+        if files_or_run == bool(self.datasets):
+            raise SettingsError(
+                "name image files, or --run RUN, or --dataset NAME: one of them; with files, --run RUN says beside "
+                "which reference they are strange"
+            )
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise SettingsError(f"a threshold is a probability in [0, 1], got {self.threshold}")
         if self.paths and self.out is None and self.kind is not None:
@@ -65,6 +73,7 @@ class Predicted:
         rows: Lines, in the order asked.
         failed: Lines without an answer.
         stored: Id of the stored predictions, when regions were asked about.
+        notes: Sentences about what could not be said.
     """
 
     model: Model
@@ -74,6 +83,7 @@ class Predicted:
     stored: str | None
     thresholds: NDArray[np.float32]
     fallback: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -87,6 +97,7 @@ class Predicted:
         lines.append(f"predicted {done:,} of {len(self.rows):,} images with {self.model.name}")
         lines += [f"wrote {self.out}"] if self.out else []
         lines += [f"stored as predictions {self.stored}"] if self.stored else []
+        lines += self.notes
         if self.failed:
             first = next(row for row in self.rows if row.reason)
             lines.append(f"{self.failed:,} could not be used; the first: {first.reason}")
@@ -100,6 +111,7 @@ class Predicted:
             "failed": self.failed,
             "file": str(self.out) if self.out else None,
             "predictions_id": self.stored,
+            "notes": list(self.notes),
         }
         if self.out is None and self.stored is None:
             shown = rows_json(self.rows, self.model.tree, self.thresholds, fallback=self.fallback)
@@ -112,11 +124,15 @@ def predict_into(
     model_name: str,
     wish: PredictWish,
     *,
+    strangeness: Strangeness,
     device: str = "auto",
     workers: int | None = None,
     progress: Progress,
 ) -> Predicted:
     """Predict and write or store.
+
+    Args:
+        strangeness: OOD scores of files beside a run's reference, in [0, 2], ``None`` where one cannot be opened.
 
     Raises:
         ModelError: there is no such model, or it cannot be opened.
@@ -128,22 +144,34 @@ def predict_into(
     if wish.threshold is not None:
         thresholds = np.full_like(thresholds, wish.threshold)
     stored = None
+    run = None if wish.run is None or workspace is None else workspace.open_run(wish.run)
     if wish.paths:
-        rows = list(_file_rows(model, image_files(wish.paths), workers, progress))
+        files = image_files(wish.paths)
+        rows = list(_file_rows(model, files, workers, progress))
+        if run is not None:
+            scores = strangeness(run, files)
+            rows = [_strange(row, score) for row, score in zip(rows, scores, strict=True)]
     else:
         assert workspace is not None
-        run = None if wish.run is None else workspace.open_run(wish.run)
         found = predict_regions(workspace, model, run=run, datasets=wish.datasets, workers=workers, progress=progress)
         rows, stored = _stored_rows(found, run), found.id
     failed = sum(bool(row.reason) for row in rows)
     if failed == len(rows):
         more = f" (and {failed - 1:,} more)" if failed > 1 else ""
         raise ImageError("unreadable", f"none of the images could be used: {rows[0].reason}{more}")
+    notes: tuple[str, ...] = ()
     if wish.out is not None:
         kind = wish.kind or wish.out.suffix.lower().removeprefix(".")
         fallback = wish.fallback or bool(model.facts["thresholds"].get("fallback", False))
         write_predictions(wish.out, kind, rows, model.tree, thresholds, model=model.name, fallback=fallback)
-    return Predicted(model, tuple(rows), failed, wish.out, stored, thresholds, wish.fallback)
+        if kind == "fathomnet" and all(row.osd is None for row in rows):
+            notes = (NO_OSD,)
+    return Predicted(model, tuple(rows), failed, wish.out, stored, thresholds, wish.fallback, notes)
+
+
+def _strange(row: Row, score: float | None) -> Row:
+    """A file's line with its OOD score halved, so that it lies in [0, 1]."""
+    return row if row.reason or score is None else replace(row, osd=score / 2.0)
 
 
 def _file_rows(model: Model, paths: Sequence[Path], workers: int | None, progress: Progress) -> Iterator[Row]:

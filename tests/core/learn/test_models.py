@@ -111,6 +111,35 @@ def test_a_fathomnet_submission_is_ranked_and_coded(learnt, tmp_path):
     assert sorted(rows[0]["categories"].split()) == ["1", "2", "3"]
 
 
+def test_files_are_as_strange_as_the_run_says(learnt, tmp_path, monkeypatch):
+    """Beside a run each file has half its OOD score; without one the column is empty, and that is said."""
+    workspace, trained = learnt
+    asked = []
+
+    def scores(run, paths, **_settings):
+        asked.append((run, [path.name for path in paths]))
+        return [0.25, 1.5, None]
+
+    monkeypatch.setattr("core.assess.outsiders.file_scores", scores)
+    monkeypatch.setattr("core.workspace.Workspace.open_run", lambda self, number: f"run {number}")
+    files = files_of(workspace)[:2]
+    text = tmp_path / "notes.png"
+    text.write_text("not a picture")
+    out = tmp_path / "s.csv"
+    words = ["predict", str(trained.folder), *map(str, files), str(text), "--out", str(out), "--format", "fathomnet"]
+    words += ["--device", "cpu", "--workspace", str(workspace.root), "--json"]
+    bare = CliRunner().invoke(app, words)
+    assert "osd is empty: no run has OOD scores" in json.loads(bare.stdout)["notes"][0]
+    assert [line.rsplit(",", 1)[1] for line in out.read_text().splitlines()[1:]] == ["", "", ""]
+    told = CliRunner().invoke(app, [*words, "--run", "1"])
+    assert json.loads(told.stdout)["notes"] == []
+    assert [line.rsplit(",", 1)[1] for line in out.read_text().splitlines()[1:]] == ["0.125", "0.75", ""]
+    assert asked == [("run 1", [files[0].name, files[1].name, "notes.png"])]
+    both = CliRunner().invoke(app, [*words, "--dataset", "dives"])
+    assert both.exit_code == 1
+    assert "one of them" in json.loads(both.stdout)["error"]
+
+
 def test_broken_files_have_a_sentence_and_the_others_an_answer(learnt, model, tmp_path):
     good = files_of(learnt[0])[0]
     text = tmp_path / "notes.png"
