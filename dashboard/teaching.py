@@ -52,9 +52,15 @@ def _training(view: View) -> None:
         name = st.text_input("Name of the model", value=_free(models), key="train_name", max_chars=80).strip()
         preset = st.selectbox("How", list(PRESETS), key="train_preset", format_func=PRESETS.__getitem__)
     where: tuple[str, ...] = ()
-    embedder, side, epochs = "demo", 0, 0
+    embedder, side, epochs, decisions = "demo", 0, 0, False
     with st.expander("Settings; the given ones are right for most", key="train_more"):
         where = conditions_built.builder("train_where", "Learn from", images, "Every labelled image.")
+        decisions = st.checkbox(
+            "Learn from what reviewers named in images without labels, too",
+            key="train_decisions",
+            help="What a reviewer names is taken as there; what else is in the picture stays unknown. Thresholds are "
+            "chosen on labelled images alone.",
+        )
         left, middle, right = st.columns(3)
         embedder = left.selectbox("Network", NETWORKS, key="train_embedder", accept_new_options=True) or "demo"
         side = middle.number_input("Shorter side, pixels; 0: the preset's", 0, 2048, 0, step=32, key="train_side")
@@ -69,6 +75,7 @@ def _training(view: View) -> None:
         "where": list(where),
         "short_side": int(side) or None,
         "epochs": int(epochs) or None,
+        "decisions": bool(decisions),
     }
     if st.button("Train it", key="train_start", type="primary") and _sound(space, arguments):
         ask(space, "train", f"Train {name}", arguments, key="train")
