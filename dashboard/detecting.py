@@ -98,6 +98,14 @@ def _logits(run: Run, prediction_id: str) -> np.ndarray | None:
     return logits if np.isfinite(logits).all() else None
 
 
+def _served(run: Run, source: PredictionSet) -> np.ndarray | None:
+    """``[N]`` bool, regions of groups that the model behind the predictions was made with; ``None`` if not told."""
+    from core.learn.apart import served
+
+    groups = source.manifest.get("groups")
+    return None if groups is None else served(run.table, groups)
+
+
 def _tag(run: Run, name: str) -> str:
     """The detector, and for one of logits the predictions that it reads: what is kept is kept under this."""
     if name in stored(run) or not DETECTORS[name].needs_logits:
@@ -142,10 +150,9 @@ def _said(run: Run, name: str) -> Said:
     from core.ood.halves import detect
     from core.stages import calibrating, group_codes
 
-    logits = None
-    if DETECTORS[name].needs_logits:
-        source = predictions(run)
-        logits = None if source is None else _logits(run, source.id)
+    logits = served = None
+    if DETECTORS[name].needs_logits and (source := predictions(run)) is not None:
+        logits, served = _logits(run, source.id), _served(run, source)
     alpha = float(manifest.get("flag", {}).get("alpha", 0.05))
     reference = summaries.is_reference(table)
     found = detect(
@@ -155,6 +162,7 @@ def _said(run: Run, name: str) -> Said:
         group_codes(table),
         alpha=alpha,
         logits=logits,
+        served=served,
         counted=calibrating(table, reference),
     )
     return Said(found.score, found.p_value, found.flagged, found.facts, False)

@@ -201,6 +201,7 @@ def predict_table(
         writer.finish(
             {
                 "model": {"name": model.name, "key": model.key},
+                "groups": {use: list(names) for use, names in model.groups.items()},
                 "source": dict(source),
                 "label_tree": model.tree.to_json(),
                 "thresholds": [float(value) for value in model.thresholds],

@@ -46,7 +46,8 @@ class PredictionSet:
 
     Attributes:
         manifest: ``model`` (name, key), ``source`` (what was asked about), ``thresholds`` (C numbers), ``members``,
-            ``label_tree``, ``created_at``, ``counts`` (``regions``, ``failed``).
+            ``label_tree``, ``created_at``, ``counts`` (``regions``, ``failed``), ``groups`` (names of groups by what
+            they served while the model was made; predictions of earlier versions have none).
         tree: The model's concepts, in the order of the columns.
     """
 

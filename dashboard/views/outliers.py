@@ -80,10 +80,14 @@ def _detectors(view: View) -> tuple[str, list[str]]:
     reading = [asked for asked in fitting if detecting.reads_logits(view.run, asked)]
     source = detecting.predictions(view.run) if reading else None
     if source is not None:
-        parts.note(
-            f"{', '.join(detecting.title(asked) for asked in reading)}: by the predictions of {source.model}. If that "
-            "model was trained on reference pictures, they look too familiar and more is flagged than promised."
+        told = (
+            "What is flagged rests on the groups that it was not made with."
+            if "groups" in source.manifest
+            else "If that model was trained on reference pictures, they look too familiar and more is flagged than "
+            "promised."
         )
+        names = ", ".join(detecting.title(asked) for asked in reading)
+        parts.note(f"{names}: by the predictions of {source.model}. {told}")
     return (name if name in fitting else detecting.KNN), [asked for asked in compared if asked in fitting]
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.catalogue.importing import import_images, plan_import
 from core.catalogue.records import ReadOptions
 from core.comparing import compare_detectors, comparison_json, comparison_text, write_comparison
-from core.errors import GraphError, SelectionError, SettingsError, WorkspaceError
+from core.errors import GraphError, ModelError, SelectionError, SettingsError, WorkspaceError
 from core.pipeline import execute
 from core.progress import silent
 from core.runs import TABLE_COLUMNS
@@ -80,8 +80,12 @@ def test_what_cannot_be_detected_is_refused_before_the_long_work(made):
     before = len(workspace.runs())
     with pytest.raises(SettingsError, match="did you mean lof"):
         run(workspace, replace(plain, ood=OodSettings(detectors=("lot",))))
-    with pytest.raises(SettingsError, match="no classifier"):
+    with pytest.raises(SettingsError, match="name a trained model"):
         run(workspace, replace(plain, ood=OodSettings(detectors=("energy",))))
+    with pytest.raises(SettingsError, match="read by vim, energy and max_logit alone"):
+        run(workspace, replace(plain, ood=OodSettings(detectors=("lof",), model="any")))
+    with pytest.raises(ModelError, match="there is no model 'any'"):
+        run(workspace, replace(plain, ood=OodSettings(detectors=("energy",), model="any")))
     with pytest.raises(GraphError, match="two or more groups"):
         run(workspace, replace(plain, reference=("group=D00",), ood=OodSettings(detectors=("lof",))))
     assert len(workspace.runs()) == before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.learn.apart import group_names
 from core.learn.labels import LabelTree
 from core.learn.predictions import ROW_COLUMNS, PredictionWriter, predictions_folder
 from core.ood.halves import detect
@@ -298,6 +300,17 @@ def test_detectors_of_logits_read_the_predictions_of_their_own_regions(view, pre
     found = detecting.said(view.run, "max_logit")
     assert found.score == pytest.approx([-predicted[region].max() for region in view.run.table["region_id"]])
     assert np.isfinite(detecting.said(view.run, "vim").score).all()
+
+
+def test_what_served_the_model_does_not_calibrate(view, predicted):
+    table = view.run.table
+    groups = sorted(set(group_names(table[table["set"] == "reference"])))
+    manifest = predictions_folder(view.workspace) / "abc123" / "manifest.json"
+    facts = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(facts | {"groups": {"training": groups[1:], "held_out": groups[:1]}}))
+    found = detecting._said(view.run, "energy")
+    assert found.facts["groups"] == 1
+    assert f"{len(groups) - 1} served to make the classifier" in found.facts["sentence"]
 
 
 def test_the_page_says_whose_predictions_a_detector_reads(served, predicted):

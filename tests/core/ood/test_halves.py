@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import GraphError
+from core.ood.conformal import flag
 from core.ood.gaussian import Mahalanobis
 from core.ood.halves import detect, half_of_groups
 from core.ood.logits import MaxLogit
@@ -60,6 +61,42 @@ def test_a_detector_of_logits_needs_no_halves():
     found = detect(MaxLogit(), vectors, groups < 20, groups, logits=logits)
     assert (found.facts["groups"], found.facts["certified"], found.facts["halved"]) == (20, True, False)
     np.testing.assert_allclose(found.score, -logits.max(axis=1))
+
+
+def test_a_classifier_calibrates_on_the_groups_that_it_was_not_made_with():
+    vectors, groups = collection(140)
+    logits = np.random.default_rng(0).normal(size=(len(vectors), 5))
+    served = groups < 60
+    logits[served, 0] += 4.0  # surer of what it was trained on
+    reference = groups < 85
+    found = detect(MaxLogit(), vectors, reference, groups, logits=logits, served=served)
+    assert (found.facts["groups"], found.facts["certified"]) == (25, True)
+    assert "60 served to make the classifier" in found.facts["sentence"]
+    expected = flag(-logits.max(axis=1), groups, reference & ~served)
+    np.testing.assert_array_equal(found.p_value, expected.p_value)
+    careless = detect(MaxLogit(), vectors, reference, groups, logits=logits)
+    new = groups >= 85
+    assert found.flagged[new].mean() < 0.1 < careless.flagged[new].mean()
+
+
+def test_vim_is_fitted_on_what_served_the_classifier():
+    vectors, groups = collection(60)
+    logits = vectors[:, :4]
+    served, reference = groups < 20, groups < 45
+    found = detect(DETECTORS["vim"], vectors, reference, groups, logits=logits, served=served)
+    alone = DETECTORS["vim"].fit(vectors[served], logits[served], groups[served]).score(vectors, logits)
+    np.testing.assert_allclose(found.score, alone)
+
+
+def test_a_classifier_made_with_the_whole_reference_certifies_nothing():
+    vectors, groups = collection(60)
+    logits = np.random.default_rng(0).normal(size=(len(vectors), 5))
+    reference = groups < 45
+    found = detect(MaxLogit(), vectors, reference, groups, logits=logits, served=reference)
+    assert not found.facts["certified"]
+    assert found.facts["flag_rule"] == "percentile 95"
+    assert "No false-alarm rate can be certified" in found.facts["sentence"]
+    assert found.flagged[reference].mean() == pytest.approx(0.05, abs=0.005)
 
 
 def test_no_reference_one_group_and_no_groups_are_said():
