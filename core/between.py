@@ -160,6 +160,46 @@ def flags_between(first: pd.DataFrame, second: pd.DataFrame) -> FlagChange:
     return FlagChange(len(rows[0]), _strangest(second, gained), _strangest(first, lost), int((before & after).sum()))
 
 
+@dataclass(frozen=True)
+class ScoreChange:
+    """How OOD scores differ over the regions that both runs scored.
+
+    Attributes:
+        common: Regions scored in both.
+        order: Spearman's rank correlation in [-1, 1]; 1 is the same order, NaN where there is none.
+        strangest: Of the ``top`` strangest target regions of either run, how many both share.
+        median: Median score in the first and in the second.
+        moved: Rows of the second run, those whose rank among all changed most first.
+    """
+
+    common: int
+    order: float
+    top: int
+    strangest: int
+    median: tuple[float, float]
+    moved: NDArray[np.int64]
+
+
+def scores_between(first: pd.DataFrame, second: pd.DataFrame, top: int = 100) -> ScoreChange:
+    """Compare the OOD scores of two runs."""
+    from scipy.stats import rankdata
+
+    rows = _matched(first, second)
+    scores = [frame["ood_score"].to_numpy(float)[at] for frame, at in zip((first, second), rows, strict=True)]
+    kept = np.isfinite(scores[0]) & np.isfinite(scores[1])
+    before, after = scores[0][kept], scores[1][kept]
+    ranks = rankdata(before), rankdata(after)
+    varied = len(before) > 1 and np.ptp(ranks[0]) > 0 and np.ptp(ranks[1]) > 0
+    order = float(np.corrcoef(*ranks)[0, 1]) if varied else float("nan")
+    target = second["set"].isin(["target", "both"]).to_numpy()[rows[1]][kept]
+    top = min(top, int(target.sum()))
+    ahead = [
+        set(np.flatnonzero(target)[np.argsort(-values[target], kind="stable")[:top]]) for values in (before, after)
+    ]
+    moved = rows[1][kept][np.argsort(-np.abs(ranks[1] - ranks[0]), kind="stable")]
+    return ScoreChange(len(before), order, top, len(ahead[0] & ahead[1]), (_median(before), _median(after)), moved)
+
+
 def clusters_between(first: pd.DataFrame, second: pd.DataFrame) -> list[tuple[int, int, int, float]]:
     """``(cluster, most like it in the second run, regions they share, Jaccard overlap in [0, 1])``, by first's cluster;
     the second is -1 where all of a cluster became noise."""

@@ -154,12 +154,17 @@ def import_(
         str | None, typer.Option(metavar="PATTERN", help="Time in the file name, e.g. %Y%m%d_%H%M%S.")
     ] = None,
     folder_labels: Annotated[bool, typer.Option("--folder-labels", help="Sub-folders are labels.")] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=ROLE", help="What a column is: file, time, depth, labels … or kept; repeatable."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be imported; write nothing.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Bring images and what is known of them into the workspace. Images are linked, never copied or changed."""
+    from core.catalogue.formats.columns import roles_from
     from core.catalogue.importing import import_images, plan_import
     from core.catalogue.preview import preview_json, preview_text, report_json, report_text
     from core.catalogue.records import ReadOptions
@@ -180,6 +185,7 @@ def import_(
             clock_offset=clock_offset,
             time_pattern=time_pattern,
             folder_labels=folder_labels,
+            columns=roles_from(column or ()),
         )
         plan = plan_import(source, options, format_name)
         if dry_run:
@@ -230,6 +236,13 @@ def run(
     ] = None,
     regions: Annotated[str, typer.Option(metavar="KIND", help="image, tiles:2x3 or boxes.")] = "image",
     short_side: Annotated[int, typer.Option(metavar="PIXELS", help="Shorter side of the network's input.")] = 224,
+    prepare: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STEP",
+            help="Change pictures before they are embedded: crop:0.8, gray-world, restore, clahe:2 …; repeatable.",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(metavar="N", help="Regions in one forward pass.")] = 32,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[str, typer.Option(metavar="NAME", help="auto, fp32 or bf16.")] = "auto",
@@ -239,8 +252,14 @@ def run(
     fast: Annotated[
         bool, typer.Option("--fast", help="A quicker layout of the map: like UMAP's, not the same to the point.")
     ] = False,
+    projection: Annotated[
+        str, typer.Option(metavar="NAME", help="The map: umap, supervised (labels pull too) or pca.")
+    ] = "umap",
     min_cluster_size: Annotated[int | None, typer.Option(metavar="N", help="HDBSCAN: smallest cluster.")] = None,
     cluster_method: Annotated[str, typer.Option(metavar="NAME", help="HDBSCAN: eom or leaf.")] = "eom",
+    search: Annotated[
+        str, typer.Option(metavar="NAME", help="Neighbours: exact, approximate, or auto by the number of regions.")
+    ] = "auto",
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Name of the run.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Make a new run even if the same one exists.")] = False,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -256,6 +275,7 @@ def run(
         ProjectionSettings,
         RegionSettings,
         RunSettings,
+        SearchSettings,
     )
 
     console = Console(as_json=as_json)
@@ -269,13 +289,15 @@ def run(
                 embedder=embedder,
                 weights=str(weights.expanduser().resolve()) if weights else None,
                 short_side=short_side,
+                steps=tuple(prepare or ()),
                 batch=batch,
                 device=device,
                 precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
             ),
             ood=OodSettings(k=k, alpha=alpha, detectors=tuple(detector or ()), model=model),
-            projection=ProjectionSettings(n_neighbors=neighbors, min_dist=min_dist, seed=seed, fast=fast),
+            projection=ProjectionSettings(neighbors, min_dist, seed, fast, projection),  # type: ignore[arg-type]
             clusters=ClusterSettings(min_cluster_size=min_cluster_size, method=cluster_method),  # type: ignore[arg-type]
+            search=SearchSettings(search),  # type: ignore[arg-type]
         )
         with _opened(workspace, create=False) as opened:
             outcome = execute(

@@ -42,6 +42,13 @@ class Plan:
     embedder: Embedder
     model: Model | None
 
+    @property
+    def recall(self) -> float | None:
+        """The recall to reach where neighbours are searched approximately; ``None`` where every pair is compared."""
+        search = self.settings.search
+        approximate = search.approximate(len(self.regions.table), str(self.embedder.device))
+        return search.recall if approximate else None
+
     @cached_property
     def regions_key(self) -> str:
         """A key of everything in the regions' table, wherever the workspace and the images happen to be."""
@@ -55,6 +62,12 @@ class Plan:
         """The same plan is the same run."""
         settings = self.settings.to_json()
         settings["embed"].pop("weights")  # a file's place says nothing; its content is in the embedder's key
+        if not settings["embed"]["steps"]:
+            settings["embed"].pop("steps")
+        settings["projection"] = self.settings.projection.keyed()
+        search = settings.pop("search")
+        if self.recall is not None:
+            settings["recall"] = search["recall"]  # whether it was asked for or chosen is one to the result
         versions = dict(VERSIONS)
         if settings["ood"]["detectors"]:
             versions["detectors"] = DETECTOR_VERSION

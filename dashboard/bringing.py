@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.catalogue.records import PROBLEMS, ReadOptions
 from core.errors import CoreError
-from dashboard import finding, parts, sending, words
+from dashboard import finding, mapping, parts, sending, words
 from dashboard.boundary import explain, sentence
 from dashboard.desk import Desk, ask
 
@@ -71,7 +71,11 @@ def _planned(desk: Desk, path: Path) -> None:
             plan = _plan(path, format_name, options)
     except CoreError as error:
         parts.empty(*explain(error))
+        if format_name == "table" and path.is_file():
+            mapping.editor(path, {})
         return
+    if format_name == "table":
+        mapping.editor(path, plan.reading.columns)
     _shown(plan)
     _asked(desk, path, plan, format_name, options)
 
@@ -80,7 +84,7 @@ def _plan(path: Path, format_name: str | None, options: ReadOptions) -> ImportPl
     """Read once for these options; kept for this visitor."""
     from core.catalogue.importing import plan_import
 
-    key = (str(path), format_name, tuple(sorted(options.to_json().items())))
+    key = (str(path), format_name, options.to_json())
     kept: Any = st.session_state.get("bring_plan")
     if kept is None or kept[0] != key:
         kept = (key, plan_import(path, options, format_name))
@@ -133,17 +137,19 @@ def _options(path: Path) -> tuple[str | None, ReadOptions]:
             nav = named("Navigation log", "nav", tables, "Fills position and depth by time")
             offset = st.number_input("Clock offset, seconds", value=0.0, step=1.0, key="opt_offset")
             zone = st.text_input("Time zone", key="opt_zone", placeholder="Asia/Tokyo, +09:00").strip()
+    columns, group_column = mapping.told()
     return chosen, ReadOptions(
         images=images,
         metadata=metadata,
         on=on or None,
         labels_key=labels_key,
-        group=group or None,
+        group=group or group_column,
         group_pattern=pattern or None,
         nav=nav,
         clock_offset=float(offset),
         timezone=zone or None,
         folder_labels=folder_labels,
+        columns=columns,
     )
 
 

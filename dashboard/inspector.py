@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, looking, parts, slots, why_panel, words
+from dashboard import assets, looking, parts, preparing, slots, why_panel, words
 from dashboard.boundary import boundary
 from dashboard.gallery import gallery
 from dashboard.payload import to_json
@@ -81,12 +81,13 @@ def _viewer(view: View, look: Look, record: pd.Series, entry: ImageEntry | None,
         parts.empty("The file is not there", f"{record['path']} was moved or removed since it was imported.")
     base = assets.base()
     ahead = [row for row in (looking.neighbour(view.run, look, step) for step in (1, -1)) if row is not None]
+    shown = preparing.viewing(view.run.settings.embed.steps)
     data = {
         "module": assets.module("viewer.js"),
         "image": int(record["image_id"]),
-        "source": f"{base}/image/{record['image_id']}",
+        "source": f"{base}/image/{record['image_id']}{shown}",
         "preview": f"{base}/thumb/{record['image_id']}",
-        "ahead": [f"{base}/image/{view.run.table['image_id'].iloc[row]}" for row in ahead],
+        "ahead": [f"{base}/image/{view.run.table['image_id'].iloc[row]}{shown}" for row in ahead],
         "width": int(record["width"]),
         "height": int(record["height"]),
         "label": f"{record['path']}, {record['width']} by {record['height']} pixels",

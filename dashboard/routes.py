@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.errors import ImageError
+from core.processing.steps import checked, without_crop
 from dashboard import assets, review_routes, sheets, state, why_routes
 from dashboard.access import SAFETY, guarded, refusal
 from dashboard.answers import FOREVER, REVALIDATE, binary, digest, nothing, number
@@ -49,7 +50,10 @@ def thumb(request: Request) -> Response:
 
 
 def image(request: Request) -> Response:
-    """A picture at full resolution: its own bytes where every browser shows them, else encoded again as JPEG."""
+    """A picture at full resolution: its own bytes where every browser shows them, else encoded again as JPEG.
+
+    With ``?steps=clahe:2,restore`` after this preprocessing, for viewing; crops are left out, so that marks fit.
+    """
     entry = state.workspace().image(number(request, "image_id"))
     if entry is None:
         return nothing()
@@ -58,17 +62,19 @@ def image(request: Request) -> Response:
     except OSError as error:
         raise ImageError("unreadable", f"this picture's file cannot be read ({error.strerror})") from error
     kind = content_type(body[:16])
-    if kind is None or not _plain(body):
-        body, kind = _encoded_again(body), "image/jpeg"
-    return binary(request, body, kind, entry.content_hash, REVALIDATE)
+    steps = without_crop(checked(filter(None, request.query_params.get("steps", "").split(","))))
+    if kind is None or steps or not _plain(body):
+        body, kind = _encoded_again(body, steps), "image/jpeg"
+    return binary(request, body, kind, "-".join((entry.content_hash, *steps)), REVALIDATE)
 
 
-def _encoded_again(body: bytes) -> bytes:
+def _encoded_again(body: bytes, steps: tuple[str, ...]) -> bytes:
     """Whatever else the catalogue reads (TIFF, BMP, 16 bits, CMYK, transparency), as the JPEG that browsers show."""
     from core.images.decode import open_image
+    from core.processing.applying import processed
 
     out = io.BytesIO()
-    open_image(body).save(out, "JPEG", quality=92)
+    processed(open_image(body), steps).save(out, "JPEG", quality=92)
     return out.getvalue()
 
 

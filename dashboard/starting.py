@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.console import duration
 from core.errors import CoreError
-from dashboard import conditions_built, parts, words
+from dashboard import catalogued, conditions_built, parts, preparing, words
 from dashboard.boundary import explain, sentence
 from dashboard.desk import Desk, ask
 
@@ -16,17 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.settings import RunSettings
-    from core.workspace import Workspace
 
 FEWEST_GROUPS = 19
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _images(root: str, stamp: tuple[tuple[str, int], ...], _space: Workspace) -> pd.DataFrame:
-    from core.catalogue.overview import image_table
-    from core.catalogue.regions import dataset_ids
-
-    return image_table(_space.database, dataset_ids(_space.database, [name for name, _ in stamp]))
 
 
 def form(desk: Desk) -> None:
@@ -45,8 +36,7 @@ def form(desk: Desk) -> None:
     if not chosen:
         parts.note("Choose at least one dataset.")
         return
-    stamp = tuple((name, known[name]) for name in chosen)
-    images = _images(str(desk.workspace.root), stamp, desk.workspace)
+    images = catalogued.images(desk.workspace, chosen)
     with parts.pair("start") as (left, right):
         with left:
             reference = conditions_built.builder(
@@ -56,15 +46,20 @@ def form(desk: Desk) -> None:
             target = conditions_built.builder(
                 "target", "What is judged: the target", images, "Everything outside the reference."
             )
-    settings, name, again = _settings(tuple(chosen), reference, target)
+    settings, name, again = _settings(desk, tuple(chosen), reference, target, images)
     if settings is not None:
         _outlook(desk, settings)
         _start(desk, settings, name, again)
 
 
 def _settings(
-    datasets: tuple[str, ...], reference: tuple[str, ...], target: tuple[str, ...]
+    desk: Desk,
+    datasets: tuple[str, ...],
+    reference: tuple[str, ...],
+    target: tuple[str, ...],
+    images: pd.DataFrame,
 ) -> tuple[RunSettings | None, str, bool]:
+    from core.learn.models import list_models
     from core.ood.registry import DETECTORS
     from core.settings import EmbedSettings, OodSettings, ProjectionSettings, RegionSettings, RunSettings
 
@@ -83,17 +78,27 @@ def _settings(
             side = st.number_input("Shorter side, pixels", 32, 2048, 224, step=32, key="start_side")
             alpha = st.number_input("False-alarm rate", 0.01, 0.5, 0.05, step=0.01, key="start_alpha")
         with right:
-            detectors = st.multiselect("Other detectors", list(DETECTORS), key="start_detectors")
+            usable = [info.name for info in list_models(desk.workspace) if not info.problem]
+            detectors = st.multiselect(
+                "Other detectors",
+                [name for name, made in DETECTORS.items() if name != "knn" and (usable or not made.needs_logits)],
+                key="start_detectors",
+                format_func=lambda name: DETECTORS[name].title,
+            )
+            reading = any(DETECTORS[name].needs_logits for name in detectors)
+            model = st.selectbox("Model whose answers they read", usable, key="start_model") if reading else None
             fast = st.checkbox("A quicker map", key="start_fast")
             again = st.checkbox("Make it anew even if it is there", key="start_again")
+        steps = preparing.builder("start_steps")
+        preparing.before_and_after(desk.workspace, images, steps, "start")
     try:
         settings = RunSettings(
             datasets,
             reference,
             target,
             RegionSettings.parse(str(regions)),
-            EmbedSettings(embedder=str(embedder or "demo"), short_side=int(side)),
-            OodSettings(alpha=float(alpha), detectors=tuple(detectors)),
+            EmbedSettings(embedder=str(embedder or "demo"), short_side=int(side), steps=steps),
+            OodSettings(alpha=float(alpha), detectors=tuple(detectors), model=model),
             ProjectionSettings(fast=bool(fast)),
         )
     except CoreError as error:

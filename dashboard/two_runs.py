@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
-from core.between import clusters_between, flags_between, settings_between
+from core.between import clusters_between, flags_between, scores_between, settings_between
 from core.runs import RunInfo
 from dashboard import parts, state, words
 from dashboard.desk import Desk
 from dashboard.gallery import gallery
 from dashboard.state import View
+
+MOVED = 24
+"""Pictures shown whose place in the order changed most."""
 
 
 def section(desk: Desk) -> None:
@@ -56,6 +60,7 @@ def section(desk: Desk) -> None:
         if len(rows):
             parts.section(title, f"Scores of run {view.run.id}, the strangest first.")
             gallery(view, rows, key=f"compare_{key}", label=f"Flags {key}", height=300)
+    _scores(one, two)
     found = clusters_between(one.run.table, two.run.table)
     if found:
         table = pd.DataFrame(found, columns=["cluster", "most like it", "regions shared", "overlap"])
@@ -69,6 +74,26 @@ def section(desk: Desk) -> None:
                 column_config={"overlap": st.column_config.NumberColumn("overlap, %", format="%d")},
             )
             parts.csv_button("clusters-of-two-runs", lambda: table)
+
+
+def _scores(one: View, two: View) -> None:
+    """How differently they order the pictures, and which changed place most."""
+    change = scores_between(one.run.table, two.run.table)
+    if not change.common:
+        return
+    order = "all alike" if np.isnan(change.order) else f"{change.order:.2f}"
+    parts.section(
+        "Scores", "Two networks, or two preprocessings, have scores of different sizes: their order is what compares."
+    )
+    parts.tiles(
+        [
+            (order, "agreement of the order", "Spearman: 1 is the same order, 0 none"),
+            (f"{change.strangest} of {change.top}", "of the strangest in both", "target pictures"),
+            (words.score(change.median[0]), f"median score, run {one.run.id}", ""),
+            (words.score(change.median[1]), f"median score, run {two.run.id}", ""),
+        ]
+    )
+    gallery(two, change.moved[:MOVED], key="compare_moved", label="Those that changed place most", height=300)
 
 
 def _view(desk: Desk, info: RunInfo) -> View:

@@ -306,7 +306,7 @@ class _Import:
                 *("unlabelled", "annotations_added", "annotations_superseded", "problems"),
             )
         }
-        options = {key: str(value) for key, value in asdict(self.plan.options).items() if value is not None}
+        options = {key: str(value) for key, value in asdict(self.plan.options).items() if value not in (None, {})}
         with self.workspace.database.write() as session:
             row = Import(
                 dataset_id=self.dataset_id,

@@ -203,6 +203,8 @@ class ReadOptions:
         time_pattern: ``%Y%m%d_%H%M%S`` and the like, searched in the file's name where no column gives a time.
         folder_labels: Take the folder of an image as its label.
         label_separator: What stands between labels in one cell; without it the column itself decides.
+        columns: Column → what it is (a role of `core.catalogue.formats.columns`, or ``kept``), where its name does not
+            say so; of the table and of the one joined to it.
     """
 
     images: Path | None = None
@@ -219,6 +221,7 @@ class ReadOptions:
     time_pattern: str | None = None
     folder_labels: bool = False
     label_separator: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.max_gap) and self.max_gap > 0):
@@ -228,14 +231,14 @@ class ReadOptions:
         if self.label_separator == "":
             raise SettingsError("label_separator must not be empty; leave it out to let the column decide")
 
-    def to_json(self) -> dict[str, Scalar]:
+    def to_json(self) -> dict[str, Any]:
         """Plain JSON, what is left as it is left out; the inverse of `options_from_json`."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
-        usual = ReadOptions.__dataclass_fields__
+        usual = {name: one.default for name, one in ReadOptions.__dataclass_fields__.items()} | {"columns": {}}
         return {
             name: str(value) if isinstance(value, Path) else value
             for name, value in given.items()
-            if value != usual[name].default
+            if value != usual[name]
         }
 
 

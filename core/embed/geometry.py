@@ -1,7 +1,7 @@
 """How a region of an image becomes a network's input, and the way back from the input to the image.
 
 The contract:
-- nothing is cropped: every pixel of the region reaches the network, whatever its shape;
+- nothing is cropped that was not asked for: every pixel of the region reaches the network, whatever its shape;
 - the geometry is plain numbers, made from sizes alone: the same sizes and settings always give the same input;
 - coordinates are continuous and measured at pixel edges: ``(0, 0)`` is the upper left corner of the upper left pixel,
   ``(width, height)`` the lower right corner of the last one. Images are upright (as displayed, EXIF rotation applied).
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import SettingsError
+from core.processing.steps import crop_of, without_crop
 from core.settings import EmbedSettings
 
 Box = tuple[float, float, float, float]
@@ -31,6 +32,7 @@ class InputGeometry:
         input_width, input_height: Size of the network's input, in input pixels.
         content_left, content_top, content_width, content_height: The part of the input that shows the region, in input
             pixels; the rest is padding of one plain colour.
+        steps: Preprocessing of that part (`core.processing`); a crop is no part of it, the region is cropped already.
     """
 
     image_width: int
@@ -45,6 +47,7 @@ class InputGeometry:
     content_top: int
     content_width: int
     content_height: int
+    steps: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -120,7 +123,7 @@ def geometry_for(
     """
     if width < 1 or height < 1:
         raise SettingsError(f"an image must have at least one pixel, got {width} x {height}; import it again")
-    left, top, region_width, region_height = _cut(box, width, height)
+    left, top, region_width, region_height = _middle(_cut(box, width, height), crop_of(settings.steps))
     short = _to_multiple(settings.short_side, multiple)
     long_side, short_side = max(region_width, region_height), min(region_width, region_height)
     aspect = long_side / short_side
@@ -149,6 +152,7 @@ def geometry_for(
         content_top=(input_height - content_height) // 2,
         content_width=content_width,
         content_height=content_height,
+        steps=without_crop(settings.steps),
     )
 
 
@@ -161,6 +165,11 @@ def _cut(box: Box | None, width: int, height: int) -> Box:
     if not (right > left and bottom > top and all(map(math.isfinite, box))):
         raise SettingsError(f"box {box} (x, y, width, height) has no area inside an image of {width} x {height} pixels")
     return left, top, right - left, bottom - top
+
+
+def _middle(box: Box, share: float) -> Box:
+    x, y, w, h = box
+    return x + w * (1 - share) / 2, y + h * (1 - share) / 2, w * share, h * share
 
 
 def _to_multiple(length: float, multiple: int) -> int:

@@ -17,6 +17,7 @@ from core.embed.prepare import PREPARATION_VERSION
 from core.embed.torchvision_embedders import build_network, normalisation
 from core.embed.weights import fit_weights, hub_weights, read_weights, weights_digest
 from core.errors import SettingsError
+from core.processing.applying import PROCESSING_VERSION
 from core.settings import EmbedSettings
 
 
@@ -56,6 +57,7 @@ def load_embedder(settings: EmbedSettings) -> Embedder:
                 "multiple": anatomy.multiple,
                 "preparation": PREPARATION_VERSION,
                 "precision": precision,
+                **({"steps": settings.steps, "processing": PROCESSING_VERSION} if settings.steps else {}),
             }
         )
     )

@@ -1,4 +1,4 @@
-"""From an opened image to the bytes that a network is shown: crop, antialiased resize, padding.
+"""From an opened image to the bytes that a network is shown: crop, antialiased resize, preprocessing, padding.
 
 The contract:
 - the same pixels and geometry give the same bytes, whatever thread does it;
@@ -16,6 +16,7 @@ from PIL import Image
 from core.embed.geometry import InputGeometry
 from core.errors import ImageError
 from core.images.pixels import GROUND
+from core.processing.applying import applied
 
 PREPARATION_VERSION = 1
 """Raised whenever `prepare` or `geometry_for` gives other bytes than before: it is part of every embedder's key."""
@@ -64,4 +65,5 @@ def prepare_into(canvas: np.ndarray, image: Image.Image, geometry: InputGeometry
         canvas[:] = GROUND
     rows = slice(geometry.content_top, geometry.content_top + geometry.content_height)
     columns = slice(geometry.content_left, geometry.content_left + geometry.content_width)
-    canvas[rows, columns] = np.asarray(content)
+    pixels = np.asarray(content)
+    canvas[rows, columns] = applied(pixels, geometry.steps) if geometry.steps else pixels

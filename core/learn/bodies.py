@@ -67,6 +67,7 @@ def body_facts(embedder: Embedder, pooling: Pooling) -> dict[str, Any]:
         "square": embedder.square,
         "multiple": embedder.multiple,
         "preparation": PREPARATION_VERSION,
+        "steps": list(settings.steps),
         "digest": tensors_digest(part_tensors(embedder.body, embedder.ending)),
     }
 
@@ -101,6 +102,7 @@ def open_body(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, device
         max_aspect=float(facts["max_aspect"]),
         batch=int(facts["batch"]),
         device=device,
+        steps=tuple(facts.get("steps", ())),
     )
     if settings.embedder == DEMO and not tensors:
         embedder = load_embedder(settings)

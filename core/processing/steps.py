@@ -8,7 +8,7 @@ The contract:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import SettingsError
@@ -136,7 +136,7 @@ def parse(text: str) -> Step:
     return Step(name, number)
 
 
-def checked(texts: Sequence[str]) -> tuple[str, ...]:
+def checked(texts: Iterable[str]) -> tuple[str, ...]:
     """Steps in the one way of writing them, the crop first.
 
     Raises:

@@ -12,13 +12,14 @@ from hypothesis import strategies as given_by
 from PIL import Image
 
 from core.catalogue.describing import descriptions
+from core.catalogue.formats.columns import KEPT, SYNONYMS
 from core.errors import WorkspaceError
 from core.jobs.asking import ask, book
 from core.jobs.lanes import LANE_OF
 from core.jobs.worker import Worker
 from core.serving import ROOTS_VARIABLE
 from core.workspace import open_workspace
-from dashboard import finding, leading, sending, state
+from dashboard import finding, leading, mapping, sending, state
 from tests.dashboard.synthetic import make_workspace
 from tests.dashboard.test_pages import opened, said
 from tests.small import make_collection
@@ -222,3 +223,24 @@ def test_every_kind_of_job_leads_to_what_it_left(empty):
     ]
     assert found["run"].query == {"run": "3"}
     assert found["evaluate"].wishes == {"evaluation": 2}
+
+
+def test_columns_are_mapped_by_clicks(empty):
+    (finding.roots()[0] / "t.csv").write_text("Bild,Tiefe,Tier\nx.jpg,512,Krebs\n")
+    app = opened("datasets")
+    app.button(key="find_table_t.csv").click().run()
+    assert "no column that names the images" in said(app)
+    assert "What the columns are" in said(app)
+    app.session_state[mapping.TOLD] = {"Bild": "file", "Tiefe": "depth", "Tier": "labels"}
+    app.run()
+    assert "no column that names the images" not in said(app)
+    assert "depth in metres, positive down" in said(app)
+    assert (mapping.role_said("group"), mapping.role_said("depth in metres, positive down")) == ("group", "depth")
+    assert set(mapping.ROLES) == {*SYNONYMS, "group", KEPT}
+
+
+def test_a_role_that_moves_leaves_the_column_that_had_it(monkeypatch):
+    kept = {mapping.TOLD: {"a": "depth", "b": KEPT}, "k": {"edited_rows": {1: {"is": mapping.ROLES["depth"]}}}}
+    monkeypatch.setattr(st, "session_state", kept)
+    mapping._changed("k", ["a", "b"])
+    assert kept[mapping.TOLD] == {"a": KEPT, "b": "depth"}

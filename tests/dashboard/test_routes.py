@@ -311,3 +311,14 @@ def test_regions_are_described_by_rows_of_a_run(app, view):
     assert get(app, "/bs/items/2?rows=0-99999").status == 422
     assert get(app, "/bs/items/2?rows=<script>").status == 422
     assert get(app, "/bs/items/2?rows=0", {"host": "evil.example"}).status == 403
+
+
+def test_a_picture_is_preprocessed_for_viewing_and_keeps_its_size(app):
+    plain = get(app, "/bs/image/1")
+    other = get(app, "/bs/image/1?steps=crop:0.5,gray-world,clahe:2")
+    assert picture(other).size == (320, 180)
+    assert other.body != plain.body
+    assert other.headers["etag"] != plain.headers["etag"]
+    refused = get(app, "/bs/image/1?steps=<script>")
+    assert refused.status == 422
+    assert refused.headers["content-type"].startswith("text/plain")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from core.errors import SettingsError
+
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "file": (
         "filename", "file", "image", "path", "imagefilename", "imagename", "imagefile", "imagepath", "filepath",
@@ -69,10 +71,47 @@ def find_column(header: Sequence[str], wanted: str) -> int | None:
     return next((place for place, name in enumerate(header) if normalise(name) == normal), None)
 
 
-def candidates(header: Sequence[str], role: str) -> list[int]:
-    """Places of all columns that may have `role`, the likeliest first."""
+KEPT = "kept"
+"""Said of a column that has no role, whatever its name: it is kept as it is."""
+
+
+def candidates(header: Sequence[str], role: str, told: Mapping[str, str] | None = None) -> list[int]:
+    """Places of all columns that may have `role`, the likeliest first.
+
+    Args:
+        told: Column → role or `KEPT`, as a person said; then only that column has the role, and no other role.
+    """
+    if told:
+        named = [place for place, name in enumerate(header) if told.get(name) == role]
+        if named:
+            return named
+        header = ["" if name in told else name for name in header]
     normal = [normalise(name) for name in header]
     return [normal.index(name) for name in SYNONYMS[role] if name in normal]
+
+
+def roles_from(texts: Sequence[str]) -> dict[str, str]:
+    """Read ``COLUMN=ROLE``, as a command line says it.
+
+    Raises:
+        SettingsError: a text has no ``=``, or there is no such role.
+    """
+    for text in texts:
+        if "=" not in text:
+            raise SettingsError(f"a column's role is written COLUMN=ROLE, got {text!r}")
+    return checked_roles({column: role.strip() for column, _, role in (text.rpartition("=") for text in texts)})
+
+
+def checked_roles(told: Mapping[str, str]) -> dict[str, str]:
+    """What a person said of columns.
+
+    Raises:
+        SettingsError: there is no such role.
+    """
+    for column, role in told.items():
+        if role not in (*SYNONYMS, KEPT):
+            raise SettingsError(f"a column can be {', '.join((*SYNONYMS, KEPT))}; {column!r} was said to be {role!r}")
+    return dict(told)
 
 
 def role_of(name: str) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.catalogue.formats.columns import candidates, normalise, unit_of
+from core.catalogue.formats.columns import normalise, unit_of
 from core.catalogue.formats.positions import read_degrees
 from core.catalogue.formats.quantities import Complain, is_missing, is_sentinel, read_metres, typed
 from core.catalogue.formats.report import Report, several
@@ -87,7 +87,7 @@ class FieldReader:
 
     def _take(self, role: str, meaning: str) -> int | None:
         """The place of the likeliest unused column that has `role` and any value."""
-        for place in candidates(self._sheet.header, role):
+        for place in self._sheet.places(role):
             if place not in self._used and not all(is_missing(row[place]) for row in self._sheet.rows):
                 self._used.add(place)
                 self._report.columns[self._sheet.header[place]] = meaning
@@ -213,8 +213,7 @@ class FieldReader:
         present = [value for value in values if value is not None]
         bare = normalise(name).startswith("altitude")
         if bare and present and max(present) <= 0 and min(present) < -_SPRAY:
-            header = self._sheet.header
-            if not candidates(header, "depth") and not candidates(header, "sea altitude"):
+            if not self._sheet.places("depth") and not self._sheet.places("sea altitude"):
                 self._report.columns[name] = "height over the surface: depth is its negative"
                 self._report.note(f"{name} is negative throughout: it was taken as depth below the surface.")
                 return nothing, self._plausible(name, [None if value is None else -value + 0.0 for value in values])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path, PurePosixPath
 
-from core.catalogue.formats.columns import SYNONYMS, candidates, find_column, normalise
+from core.catalogue.formats.columns import SYNONYMS, find_column, normalise
 from core.catalogue.formats.concepts import plain_code
 from core.catalogue.formats.fields import FieldReader, Fields
 from core.catalogue.formats.loading import load_sheet
@@ -51,7 +51,7 @@ def join_table(records: Sequence[ImageRecord], path: Path, options: ReadOptions,
         FormatError: the table cannot be read.
         SettingsError: the key is a column of neither or only one table.
     """
-    sheet = load_sheet(path, report)
+    sheet = replace(load_sheet(path, report), told=options.columns)
     ours, place = _key(records, sheet, options.on)
     theirs = [row[place].strip() for row in sheet.rows]
     rows = FieldReader(sheet, options.timezone, report, {place}, prefix=f"{path.name} ").read()
@@ -127,7 +127,7 @@ def _key(records: Sequence[ImageRecord], sheet: Sheet, on: str | None) -> tuple[
     for place, name in enumerate(sheet.header):
         if any(value_of(record, name) is not None for record in records):
             return name, place
-    named = candidates(sheet.header, "file")
+    named = sheet.places("file")
     if named:
         return None, named[0]
     raise SettingsError(f"{sheet.name} shares no column with the images; say which with --on OURS=THEIRS")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.catalogue.formats.biigle import is_biigle, read_biigle
 from core.catalogue.formats.coco import read_coco
+from core.catalogue.formats.columns import checked_roles
 from core.catalogue.formats.completing import complete
 from core.catalogue.formats.darwin import is_darwin, read_darwin
 from core.catalogue.formats.decoding import decode
@@ -92,6 +93,7 @@ def read(source: Path, options: ReadOptions | None = None, format: str | None = 
     options = _beside(source, options or ReadOptions())
     if options.timezone is not None:
         zone_named(options.timezone)
+    checked_roles(options.columns)
     name = format if format is not None else guess_format(source)
     if name not in FORMATS:
         raise SettingsError(f"a format is one of {', '.join(FORMATS)}, got {shown(name)}")

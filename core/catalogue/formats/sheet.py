@@ -8,9 +8,10 @@ The contract:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from core.catalogue.formats.columns import candidates
 from core.catalogue.formats.report import Report, shown
 
 
@@ -24,6 +25,7 @@ class Sheet:
         rows: As many cells each as the header.
         numbers: Row numbers, or what else the source calls its rows, one a row.
         noun: What a row is.
+        told: Column → role, where a person said what it is (`core.catalogue.formats.columns.candidates`).
     """
 
     name: str
@@ -31,10 +33,15 @@ class Sheet:
     rows: Sequence[Sequence[str]]
     numbers: Sequence[int | str]
     noun: str = "row"
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, index: int) -> str:
         """``row 12``."""
         return f"{self.noun} {self.numbers[index]}"
+
+    def places(self, role: str) -> list[int]:
+        """Places of all columns that may have a role, the likeliest first."""
+        return candidates(self.header, role, self.told)
 
     def column(self, place: int) -> list[str]:
         """All cells of one column."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.catalogue.formats.columns import GROUPS, candidates, normalise
+from core.catalogue.formats.columns import GROUPS, normalise
 from core.catalogue.formats.concepts import LabelKey, forest, load_key
 from core.catalogue.formats.fields import FieldReader, Fields
 from core.catalogue.formats.gathering import Draft, Folder, gather, open_folder
@@ -32,7 +32,7 @@ def read_table(source: Path, options: ReadOptions) -> Reading:
         FormatError: the table or its key cannot be read, or no column names the images.
     """
     report = Report()
-    sheet = load_sheet(source, report)
+    sheet = replace(load_sheet(source, report), told=options.columns)
     folder = open_folder(source, options, report)
     key_path = options.labels_key or options.category_key
     key = load_key(key_path, report) if key_path else None
@@ -59,7 +59,7 @@ def read_sheet(
     """
     file_at = _file_column(sheet, folder)
     report.columns[sheet.header[file_at]] = "file"
-    label_at = next((at for at in candidates(sheet.header, "labels") if at != file_at), None)
+    label_at = next((at for at in sheet.places("labels") if at != file_at), None)
     labels = _labels(sheet, label_at, key, options, report, whole_cells=boxes is not None)
     for place in taken:
         report.columns[sheet.header[place]] = "box in pixels"
@@ -105,7 +105,7 @@ def read_sheet(
 
 def _file_column(sheet: Sheet, folder: Folder) -> int:
     """The column that names the images."""
-    named = candidates(sheet.header, "file")
+    named = sheet.places("file")
     found = {at: _files_found(sheet.column(at), folder) for at in named if len(named) > 1 and len(folder.index)}
     if found and max(found.values()):
         return max(named, key=lambda at: found[at])  # the first of equals: the likelier name

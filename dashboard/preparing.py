@@ -1,0 +1,104 @@
+"""Preprocessing by clicks: steps are chosen in their order, seen before and after, and said as the pipeline says them.
+
+Two uses: what a run embeds (recorded in its settings), and what the image panel shows (for viewing alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import streamlit as st
+
+from core.errors import CoreError
+from core.processing.steps import KINDS, checked, parse, without_crop
+from dashboard import parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL import Image
+
+    from core.workspace import Workspace
+
+SHOWN = 3
+_SIDE = 560
+VIEWING = "look_steps"
+
+
+def builder(key: str, *, crop: bool = True) -> tuple[str, ...]:
+    """Draw the choice of steps; returns them as `core.processing.steps` writes them.
+
+    Args:
+        crop: Whether cutting off the edges is among them.
+    """
+    names = st.multiselect(
+        "Preprocessing, in this order",
+        [name for name in KINDS if crop or name != "crop"],
+        key=key,
+        format_func=lambda name: KINDS[name].title,
+        placeholder="None: pictures as they are",
+    )
+    steps = []
+    for name in names:
+        kind = KINDS[name]
+        number = ""
+        if kind.number:
+            value = st.slider(
+                f"{kind.title}: {kind.number}", kind.least, kind.most, kind.usual, key=f"{key}_{name}", help=kind.told
+            )
+            number = f":{value:g}"
+        else:
+            parts.note(f"{kind.title}. {kind.told}")
+        steps.append(f"{name}{number}")
+    return checked(steps)
+
+
+def before_and_after(space: Workspace, images: pd.DataFrame, steps: Sequence[str], key: str) -> None:
+    """A few pictures as they are, and below each the same after the steps."""
+    if not steps or not len(images):
+        return
+    chosen = images.iloc[:: max(1, len(images) // SHOWN)].head(SHOWN)
+    roots = {entry.name: entry.root for entry in space.datasets()}
+    with st.container(key=f"card_before_after_{key}", border=True):
+        parts.section("Before and after", " → ".join(parse(step).words for step in steps))
+        for place, (_, row) in zip(st.columns(len(chosen), gap="small"), chosen.iterrows(), strict=True):
+            with place:
+                _pair(str(roots[row["dataset"]] / row["path"]), tuple(steps))
+
+
+def _pair(path: str, steps: tuple[str, ...]) -> None:
+    from core.processing.applying import processed
+
+    try:
+        picture = _opened(path)
+        st.image(picture, caption="before", width="stretch")
+        st.image(processed(picture, steps), caption="after", width="stretch")
+    except CoreError as error:
+        parts.note(str(error))
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _opened(path: str) -> Image.Image:
+    from pathlib import Path
+
+    from core.images.decode import open_image
+
+    picture = open_image(Path(path), longest=2 * _SIDE)
+    picture.thumbnail((_SIDE, _SIDE))
+    return picture
+
+
+def viewing(recorded: Sequence[str]) -> str:
+    """Draw the choice of how the image panel shows pictures; returns the end of a picture's address.
+
+    Args:
+        recorded: What the open run's network was shown; offered as it stands.
+    """
+    given = without_crop(recorded)
+    with st.popover("Show it otherwise", icon=":material/tune:", help="For viewing alone: nothing is computed again"):
+        if given and st.checkbox("As the network was shown it", key=f"{VIEWING}_as_run"):
+            steps = given
+        else:
+            steps = builder(VIEWING, crop=False)
+    return "?steps=" + quote(",".join(steps)) if steps else ""
