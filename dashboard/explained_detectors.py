@@ -56,10 +56,10 @@ DETECTORS = (
     ),
     Entry(
         "Detectors that read a model",
-        "ViM, energy and maximum logit look at what a trained model answers. A model is surer of what it was trained on, so "
-        "reference groups that served to train, tune or calibrate it would make everything new look strange. "
-        "p-values are counted on the reference groups that it was not made with; where there are none, no rate is "
-        "certified. What ViM learns besides, it learns from the groups that served.",
+        "ViM, energy and maximum logit look at what a trained model answers. A model is surer of what it was "
+        "trained on, so reference groups that served to train, tune or calibrate it would make everything new look "
+        "strange. p-values are counted on the reference groups that it was not made with; where there are none, no "
+        "rate is certified. What ViM learns besides, it learns from the groups that served.",
         r"E(x) = -\log \sum_c e^{z_c(x)}, \qquad M(x) = -\max_c z_c(x)",
         "z: the model's answers before calibration, one a concept.",
         "Liu et al. 2020, arXiv 2010.03759; Hendrycks et al. 2022, arXiv 1911.11132; Wang et al. 2022, arXiv "
