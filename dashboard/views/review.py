@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard import parts, review_results, review_takeaway, review_work
+from dashboard import parts, review_learning, review_results, review_takeaway, review_work
 from dashboard.state import View
 
 
@@ -15,4 +15,5 @@ def page(view: View) -> None:
     )
     review_work.work(view)
     review_results.results(view)
+    review_learning.learning(view)
     review_takeaway.takeaway(view)

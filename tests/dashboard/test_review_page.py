@@ -9,10 +9,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.jobs.asking import book
 from core.review.deciding import Act, decide, undo
 from core.review.estimating import Sample
 from core.review.standing import history, standing
 from core.review.verdicts import all_verdicts
+from core.settings import RunSettings
 from dashboard import decided, review_results, state
 from tests.core.review.conftest import NOW
 
@@ -112,3 +114,42 @@ def test_a_sample_says_when_its_end_is_not_used(broken, said):
     sentence = review_results.sample_sentence(Sample(20, broken, 271, {}))
     assert "first 20 of 271" in sentence
     assert ("3 later decisions" in sentence) is said
+
+
+def test_what_was_judged_known_is_offered_for_a_new_run_and_its_change_is_shown(space):
+    run = space.open_run(2)
+    target = run.table.loc[run.table["set"] == "target", "region_id"].tolist()
+    app = page().run()
+    assert "nobody has decided anything yet" in drawn(app).lower()
+    for number, verdict in enumerate(["habitat", "taxon", "new"]):
+        decide(space.database, Act(f"learn-key-{number}", "Ada", 2, verdict, regions=(target[number],)), now=NOW)
+    app = page().run()
+    assert not app.exception
+    shown = drawn(app)
+    assert "pictures join the reference" in shown
+    assert "p-values go on counting the original reference" in shown
+    app.button(key="learn_start").click().run()
+    (job,) = book(space).jobs(states=("waiting", "running"))
+    known = job.arguments["settings"]["known"]
+    assert (known["through"], known["beside"]) == (3, 2)
+    assert "habitat" in known["verdicts"]
+
+    # The run that the job makes, as lawful as the drawn one: the same table with two of the flags gone.
+    table = run.table.assign(judged_known=run.table["region_id"].isin(target[:2]))
+    table.loc[table["judged_known"], "set"] = "both"
+    flagged = table.index[table["flagged"] & (table["set"] == "target")][:2]
+    table.loc[flagged, "flagged"] = False
+    info = space.journal.start("reviewed", "another-plan", RunSettings.from_json(job.arguments["settings"]), "Ada")
+    folder = space.run_folder(info.id)
+    shutil.copytree(run.folder, folder)
+    table.to_parquet(folder / "regions.parquet")
+    space.journal.finish(info.id, run.info.counts)
+    app = page().run()
+    assert not app.exception
+    shown = drawn(app)
+    assert "What a new run learned" in shown
+    assert "joined the reference" in shown
+    assert f"run 2 to run {info.id}" in shown
+    table = app.dataframe[0].value
+    assert table.loc[table["verdict"] == "Habitat", "joined"].tolist() == [1]
+    assert "cannot be said yet" in shown
