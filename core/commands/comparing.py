@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.commands.options import JsonOption, Opened, RunArgument, Told, WorkspaceOption
 from core.console import Console
 
 if TYPE_CHECKING:
-    from core.workspace import Workspace
+    pass
 
 
 def add_compare(
     app: typer.Typer,
     default: Path,
-    told: Callable[[Console], AbstractContextManager[None]],
-    opened: Callable[..., AbstractContextManager[Workspace]],
+    told: Told,
+    opened: Opened,
 ) -> None:
-    """Add the command to `app`; the arguments are those of `core.commands.explaining.add_explain`."""
+    """Add the command to `app`; what it is given is told in `core.commands.options`."""
 
     @app.command("ood-compare")
     def ood_compare(
-        run: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+        run: RunArgument,
         truth: Annotated[
             list[str],
             typer.Option(metavar="CONDITION", help="What is truly unknown, e.g. 'camera=4:3'; repeated means and."),
@@ -33,13 +32,8 @@ def add_compare(
         out: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Where the table goes; ood-compare-RUN.csv if left out.")
         ] = None,
-        workspace: Annotated[
-            Path,
-            typer.Option(
-                "--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."
-            ),
-        ] = default,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Say how well each detector of a run tells what is truly unknown from the rest, with intervals by group."""
         from core.comparing import compare_detectors, comparison_json, comparison_text, write_comparison

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.commands.options import (
+    Actor,
+    DatasetsArgument,
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    Opened,
+    Told,
+    WhereOption,
+    WorkersOption,
+    WorkspaceOption,
+)
 from core.console import Console
 
 if TYPE_CHECKING:
@@ -18,11 +28,11 @@ if TYPE_CHECKING:
 def add_evaluate(
     app: typer.Typer,
     default: Path,
-    told: Callable[[Console], AbstractContextManager[None]],
-    opened: Callable[..., AbstractContextManager[Workspace]],
-    actor: Callable[[], str],
+    told: Told,
+    opened: Opened,
+    actor: Actor,
 ) -> None:
-    """Add the command to `app`; the arguments are those of `core.commands.explaining.add_explain`.
+    """Add the command to `app`; what it is given is told in `core.commands.options`.
 
     Args:
         actor: Who is noted with what is written.
@@ -30,12 +40,9 @@ def add_evaluate(
 
     @app.command()
     def evaluate(
-        model: Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model of the workspace, or its folder.")],
-        datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="Names given at import.")],
-        where: Annotated[
-            list[str] | None,
-            typer.Option(metavar="CONDITION", help="Only these regions, e.g. 'depth_m>=800'; repeated means and."),
-        ] = None,
+        model: ModelArgument,
+        datasets: DatasetsArgument,
+        where: WhereOption = None,
         outside: Annotated[
             list[str] | None,
             typer.Option(
@@ -58,17 +65,10 @@ def add_evaluate(
         ] = 400,
         resamples: Annotated[int, typer.Option(min=50, max=20_000, metavar="N", help="Draws of the bootstrap.")] = 1000,
         out: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write the tables as CSV and JSON.")] = None,
-        device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
-        workers: Annotated[
-            int, typer.Option("--workers", min=0, help="Processes or threads that read images; 0 means one a core.")
-        ] = 0,
-        workspace: Annotated[
-            Path,
-            typer.Option(
-                "--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."
-            ),
-        ] = default,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+        device: DeviceOption = "auto",
+        workers: WorkersOption = 0,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Say how far a model can be trusted, on labelled images of groups that it never served on."""
         from core.assess.asking import evaluate_named

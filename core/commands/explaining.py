@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.commands.options import JsonOption, Opened, RunArgument, Told, WorkspaceOption
 from core.console import Console
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
 
-Told = Callable[[Console], AbstractContextManager[None]]
-Opened = Callable[..., AbstractContextManager["Workspace"]]
 
-_Run = Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")]
-_Workspace = Annotated[
-    Path,
-    typer.Option("--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 _Image = Annotated[
     str, typer.Option(metavar="PATH_OR_ID", help="An image of the run by its id or path, or any other file.")
 ]
@@ -64,7 +55,7 @@ def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> 
 
     @app.command()
     def explain(
-        run: _Run,
+        run: RunArgument,
         image: _Image,
         out: _Out,
         kind: _Kind = "ood-centred",
@@ -74,8 +65,8 @@ def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> 
         method: _Method = "grad-cam++",
         detector: _Detector = None,
         store_boxes: _Store = False,
-        workspace: _Workspace = default,
-        as_json: _Json = False,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Show why: a map of what makes an image strange, of a class, or of what it shares with another."""
         console = Console(as_json=as_json)
@@ -85,12 +76,12 @@ def add_explain(app: typer.Typer, default: Path, told: Told, opened: Opened) -> 
 
     @app.command("explain-check")
     def explain_check(
-        run: _Run,
+        run: RunArgument,
         images: _Images = 60,
         truth: _Truth = None,
         out: _Table = None,
-        workspace: _Workspace = default,
-        as_json: _Json = False,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Measure whether a run's maps can be believed, beside maps that know nothing of it."""
         console = Console(as_json=as_json)

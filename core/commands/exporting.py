@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core.commands.options import JsonOption, Opened, RunArgument, Told, WorkspaceOption
 from core.console import Console
 
 if TYPE_CHECKING:
-    from core.workspace import Workspace
-
-
-_Workspace = Annotated[
-    Path,
-    typer.Option("--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+    pass
 
 
 def add_export(
     app: typer.Typer,
     default: Path,
-    told: Callable[[Console], AbstractContextManager[None]],
-    opened: Callable[..., AbstractContextManager[Workspace]],
+    told: Told,
+    opened: Opened,
 ) -> None:
-    """Add the commands to `app`; the arguments are those of `core.commands.explaining.add_explain`."""
+    """Add the commands to `app`; what it is given is told in `core.commands.options`."""
 
     @app.command()
     def export(
-        run: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+        run: RunArgument,
         out: Annotated[Path, typer.Option(metavar="PATH", help="File to write; a new folder for yolo.")],
         format_name: Annotated[
             str,
@@ -54,8 +46,8 @@ def add_export(
             Path | None,
             typer.Option(metavar="FILE", help="Dated table of names and AphiaIDs, for darwin-core."),
         ] = None,
-        workspace: _Workspace = default,
-        as_json: _Json = False,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Write a run's regions, labels and decisions for other programs."""
         from core.publish.writing import Options, make, rows_of, write
@@ -81,8 +73,8 @@ def add_export(
             Path | None,
             typer.Option("--set", metavar="FILE", help="Table with the columns key, name and meaning: the new list."),
         ] = None,
-        workspace: _Workspace = default,
-        as_json: _Json = False,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Show the verdicts that reviewers choose from, or change the list; decisions already taken keep theirs."""
         import getpass

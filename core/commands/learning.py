@@ -10,32 +10,31 @@ from typing import Annotated, Any
 
 import typer
 
-from core.commands.explaining import Opened, Told
+from core.commands.options import (
+    DatasetsArgument,
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    Opened,
+    Told,
+    WhereOption,
+    WorkersOption,
+    WorkspaceOption,
+)
 from core.console import Console
-
-_Workspace = Annotated[
-    Path,
-    typer.Option("--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-_Workers = Annotated[int, typer.Option("--workers", min=0, help="Threads that read images; 0 means a good number.")]
-_Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
 
 
 def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) -> None:
-    """Add both commands to `app`; the arguments are those of `core.commands.explaining.add_explain`."""
+    """Add both commands to `app`; what it is given is told in `core.commands.options`."""
 
     @app.command()
     def train(
-        datasets: Annotated[list[str], typer.Argument(metavar="DATASET...", help="Names given at import.")],
+        datasets: DatasetsArgument,
         name: Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the model.")],
         preset: Annotated[
             str, typer.Option(metavar="NAME", help="recommended, probe, fathomnet-2023 or seafloor-2021.")
         ] = "recommended",
-        where: Annotated[
-            list[str] | None,
-            typer.Option(metavar="CONDITION", help="Only these regions, e.g. 'depth_m<800'; repeated means and."),
-        ] = None,
+        where: WhereOption = None,
         embedder: Annotated[str, typer.Option(metavar="NAME", help="demo, or a torchvision network.")] = "demo",
         weights: Annotated[
             Path | None,
@@ -61,11 +60,11 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         refit_all: Annotated[
             bool, typer.Option("--refit-all", help="After choosing, train again on all images.")
         ] = False,
-        short_side: Annotated[int | None, typer.Option(metavar="PIXELS", help="Shorter side of the input.")] = None,
         decisions: Annotated[
             bool,
             typer.Option("--decisions", help="Learn from what reviewers named in images without labels, too."),
         ] = False,
+        short_side: Annotated[int | None, typer.Option(metavar="PIXELS", help="Shorter side of the input.")] = None,
         init_from: Annotated[
             str | None, typer.Option(metavar="MODEL", help="Begin from this model, when a whole network is trained.")
         ] = None,
@@ -77,10 +76,10 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         batch: Annotated[int | None, typer.Option(min=1, help="Images in one step, for networks.")] = None,
         track: Annotated[bool, typer.Option("--track", help="Note it in MLflow (an optional extra).")] = False,
         seed: Annotated[int, typer.Option(min=0, help="Of the split and of everything drawn.")] = 0,
-        device: _Device = "auto",
-        workspace: _Workspace = default,
-        workers: _Workers = 0,
-        as_json: _Json = False,
+        device: DeviceOption = "auto",
+        workspace: WorkspaceOption = default,
+        workers: WorkersOption = 0,
+        as_json: JsonOption = False,
     ) -> None:
         """Train a model on labelled images, groups kept apart, with calibrated probabilities and thresholds."""
         from core.errors import SettingsError
@@ -105,8 +104,8 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
                 "calibration": calibration,
                 "folds": folds,
                 "refit_all": refit_all,
-                "seed": seed,
                 "decisions": decisions,
+                "seed": seed,
             }
             if thresholds is not None:
                 changes["thresholds"] = thresholds
@@ -132,7 +131,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
 
     @app.command()
     def predict(
-        model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name, or its folder.")],
+        model: ModelArgument,
         paths: Annotated[
             list[Path] | None, typer.Argument(metavar="PATH...", help="Image files, or folders of them.")
         ] = None,
@@ -159,10 +158,10 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         fallback: Annotated[
             bool, typer.Option("--fallback", help="Where nothing reaches its threshold, name the likeliest concept.")
         ] = False,
-        device: _Device = "auto",
-        workspace: _Workspace = default,
-        workers: _Workers = 0,
-        as_json: _Json = False,
+        device: DeviceOption = "auto",
+        workspace: WorkspaceOption = default,
+        workers: WorkersOption = 0,
+        as_json: JsonOption = False,
     ) -> None:
         """Say what is in pictures: concepts with calibrated probabilities, of files or of a run's regions."""
         from core.assess.outsiders import file_scores

@@ -7,24 +7,19 @@ from typing import Annotated
 
 import typer
 
-from core.commands.explaining import Opened, Told
+from core.commands.options import JsonOption, Opened, RunArgument, Told, WorkspaceOption
 from core.console import Console
 
 
 def add_report(app: typer.Typer, default: Path, told: Told, opened: Opened) -> None:
-    """Add the command to `app`; the arguments are those of `core.commands.explaining.add_explain`."""
+    """Add the command to `app`; what it is given is told in `core.commands.options`."""
 
     @app.command()
     def report(
-        run: Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")],
+        run: RunArgument,
         out: Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write.")],
-        workspace: Annotated[
-            Path,
-            typer.Option(
-                "--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."
-            ),
-        ] = default,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+        workspace: WorkspaceOption = default,
+        as_json: JsonOption = False,
     ) -> None:
         """Write a run as one HTML file that opens anywhere, without a network."""
         from core.artefacts import write_atomically

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.commands.explaining import Opened, Told
+from core.commands.options import Actor, JsonOption, Opened, Told, WorkersOption, WorkspaceOption
 from core.console import Console
 
 
-def add_rerun(app: typer.Typer, default: Path, told: Told, opened: Opened, actor: Callable[[], str]) -> None:
-    """Add the command to `app`; the arguments are those of `core.commands.explaining.add_explain`.
+def add_rerun(app: typer.Typer, default: Path, told: Told, opened: Opened, actor: Actor) -> None:
+    """Add the command to `app`; what it is given is told in `core.commands.options`.
 
     Args:
         actor: Says who is noted with the run.
@@ -29,16 +28,9 @@ def add_rerun(app: typer.Typer, default: Path, told: Told, opened: Opened, actor
             ),
         ] = None,
         name: Annotated[str | None, typer.Option(metavar="TEXT", help="Name of the new run.")] = None,
-        workspace: Annotated[
-            Path,
-            typer.Option(
-                "--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."
-            ),
-        ] = default,
-        workers: Annotated[
-            int, typer.Option("--workers", min=0, help="Threads that read images; 0 means one a core.")
-        ] = 0,
-        as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+        workspace: WorkspaceOption = default,
+        workers: WorkersOption = 0,
+        as_json: JsonOption = False,
     ) -> None:
         """Make a run again with what reviewers judged known in its reference, and say what that changed."""
         import os
