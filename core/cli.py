@@ -20,6 +20,7 @@ from core.commands.evaluating import add_evaluate
 from core.commands.explaining import add_explain
 from core.commands.exporting import add_export
 from core.commands.learning import add_learning
+from core.commands.options import DeviceOption, JsonOption, WorkersOption, WorkspaceOption
 from core.commands.reporting import add_report
 from core.commands.rerunning import add_rerun
 from core.console import Console
@@ -38,14 +39,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-WorkspaceOption = Annotated[
-    Path,
-    typer.Option("--workspace", metavar="DIR", envvar="BENTHOSCOPE_WORKSPACE", help="Folder that holds everything."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-WorkersOption = Annotated[
-    int, typer.Option("--workers", min=0, help="Processes or threads that read images; 0 means one a core.")
-]
 DEFAULT_WORKSPACE = Path("benthoscope-workspace")
 SHOWN_PROBLEMS = 20
 
@@ -244,7 +237,7 @@ def run(
         ),
     ] = None,
     batch: Annotated[int, typer.Option(metavar="N", help="Regions in one forward pass.")] = 32,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceOption = "auto",
     precision: Annotated[str, typer.Option(metavar="NAME", help="auto, fp32 or bf16.")] = "auto",
     neighbors: Annotated[int, typer.Option(metavar="N", help="UMAP: neighbours of a point.")] = 15,
     min_dist: Annotated[float, typer.Option(metavar="DISTANCE", help="UMAP: smallest distance on the map.")] = 0.1,
