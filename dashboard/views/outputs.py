@@ -10,7 +10,7 @@ import streamlit as st
 from core.console import duration
 from core.jobs.doing import outputs_folder
 from core.publish.writing import FORMATS, WRITERS
-from dashboard import following, parts
+from dashboard import following, parts, reopened
 from dashboard.desk import Desk, ask
 
 _PREVIEWED = (".csv", ".json", ".txt", ".yaml")
@@ -25,6 +25,7 @@ def page(desk: Desk) -> None:
     )
     following.section(desk.workspace, ("report", "export"))
     _make(desk)
+    reopened.section(desk)
     folder = outputs_folder(desk.workspace.root)
     found = sorted((path for path in folder.glob("*") if path.is_file()), reverse=True) if folder.is_dir() else []
     if not found:
@@ -81,6 +82,7 @@ def _file(path: Path) -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+            reopened.open_button(path)
         if path.suffix.lower() in _PREVIEWED:
             with st.expander("First lines", key=f"output_look_{path.name}"), path.open("rb") as file:
                 st.code(file.read(_PREVIEW_BYTES).decode("utf-8", "replace"), language=None)
