@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
-from core.evaluate.behind import OUTCOMES, of_bin, of_concept, of_stratum, worst_first
+from core.evaluate.behind import OUTCOMES, of_bin, of_concept, of_stratum, worse_first, worst_first
 from core.evaluate.confusing import NOTHING, cell_regions
 from core.evaluate.curves import ALL
 from core.evaluate.evaluation import STRATUM_FIGURES
@@ -30,11 +31,21 @@ _OUTCOME_NAMES = {
 }
 
 
-def pictures(view: View, one: Stored, places: np.ndarray, title: str, *, key: str, remark: str = "") -> None:
+def pictures(
+    view: View,
+    one: Stored,
+    places: np.ndarray,
+    title: str,
+    *,
+    key: str,
+    remark: str = "",
+    lines: Sequence[str] | None = None,
+) -> None:
     """The pictures behind a number: truth above, prediction below.
 
     Args:
         places: ``[M]`` rows of the evaluation in the order to show.
+        lines: Captions of the first of them instead.
     """
     rows = evaluating.run_rows(view, one)[places]
     shown = rows >= 0
@@ -48,7 +59,9 @@ def pictures(view: View, one: Stored, places: np.ndarray, title: str, *, key: st
         key=key,
         label=title,
         captions=("group",),
-        extra=evaluating.captions(one, places[shown]),
+        extra=evaluating.captions(one, places[shown])
+        if lines is None
+        else [line for line, there in zip(lines, shown, strict=False) if there],
         height=560,
         empty="There is none.",
     )
@@ -252,8 +265,8 @@ def spoiled(view: View, one: Stored) -> None:
     table = evaluating.strain_table(data)
     remark = (
         f"{words.plural(int(data['regions']), 'region')} of {words.plural(int(data['groups']), 'group')}, spoiled in "
-        "known ways and asked about again. A loss right of the dotted line is a loss; its interval is of the "
-        "difference itself."
+        "known ways and asked about again. Right of the dotted line is lost; the interval is of the difference itself. "
+        "Choose a row for its pictures."
     )
     with parts.card("spoiled", "How does it bear worse pictures?", remark):
         names = list(dict.fromkeys(table["figure"]))
@@ -268,7 +281,33 @@ def spoiled(view: View, one: Stored) -> None:
             data=lambda: table,
         )
         config = {n: st.column_config.NumberColumn(format="%.3f") for n in ("clean", "spoiled", "loss", "low", "high")}
-        st.dataframe(part.drop(columns="figure"), hide_index=True, column_config=config, key="evaluation_strain_table")
+        chosen = _row_chosen(part.drop(columns=["key", "figure"]), config, key="evaluation_strain_table")
+    record = part.iloc[chosen]
+    kept = one.spoiled(str(record["key"]))
+    if kept is None:
+        parts.note("What was said of each spoiled picture was not kept; evaluate again with --stress to see them.")
+        return
+    rows, again = kept
+    places = worse_first(again, one.cases)
+    title = f"{str(record['way']).capitalize()}: what suffers most"
+    lines = evaluating.spoiled_captions(one, again, places, rows[places])
+    remark = "The clean pictures; under each the truth, what is said of it, and what is said once it is spoiled."
+    pictures(view, one, rows[places], title, key="evaluation_spoiled", remark=remark, lines=lines)
+
+
+def _row_chosen(table: pd.DataFrame, config: dict[str, Any], *, key: str) -> int:
+    """A table whose rows can be chosen; returns the place of the chosen one, the first before any is."""
+    event: Any = st.dataframe(
+        table,
+        key=key,
+        hide_index=True,
+        column_config=config,
+        height=min(560, evaluating.table_height(len(table))),
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    chosen = event["selection"]["rows"]
+    return int(chosen[0]) if chosen and chosen[0] < len(table) else 0
 
 
 def side_by_side(view: View, first: Stored, second: Stored) -> None:
@@ -294,16 +333,20 @@ def side_by_side(view: View, first: Stored, second: Stored) -> None:
             data=lambda: table,
         )
         config = {n: st.column_config.NumberColumn(format="%.3f") for n in ("first", "second", "gain", "low", "high")}
-        st.dataframe(part.drop(columns="kind"), hide_index=True, column_config=config, key="evaluation_beside_table")
-    places = _where_they_differ(first, second)
-    title = "Where the first is most worse than the second"
-    pictures(view, first, places, title, key="evaluation_differ", remark="By how surprised each is by the truth.")
-
-
-def _where_they_differ(first: Stored, second: Stored) -> np.ndarray:
-    from core.evaluate.behind import surprise
-
-    _, here, there = np.intersect1d(first.cases.keys, second.cases.keys, return_indices=True)
-    gap = np.nan_to_num(surprise(first.cases)[here] - surprise(second.cases)[there], nan=-np.inf)
-    order = np.argsort(-gap, kind="stable")
-    return np.asarray(here[order][gap[order] > 0], dtype=np.int64)
+        chosen = _row_chosen(part.drop(columns="kind"), config, key=f"evaluation_beside_{kind}")
+    concept = str(part["what"].iloc[chosen]) if kind == "concept" and len(part) else ""
+    left, right = worse_first(first.cases, second.cases, concept), worse_first(second.cases, first.cases, concept)
+    of = f", by {concept}" if concept else ""
+    named = {"first": left, "second": right}
+    worse = st.segmented_control(
+        "Pictures",
+        list(named),
+        default="first",
+        required=True,
+        key="evaluation_worse",
+        format_func=lambda name: f"the {name} is worse ({words.count(len(named[name]))})",
+    )
+    remark = "By how surprised each is by the truth, largest difference first."
+    of_which = first if worse == "first" else second
+    title = f"Where the {worse} is worse{of}"
+    pictures(view, of_which, named[worse], title, key="evaluation_differ", remark=remark)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.assess.storing import Stored
+    from core.evaluate.cases import Cases
     from core.evaluate.evaluation import Compared
     from core.evaluate.intervals import Interval
     from core.runs import Run
@@ -86,6 +87,18 @@ def captions(one: Stored, places: np.ndarray) -> list[str]:
     """Truth above, prediction below, for the first pictures of a list."""
     cases = one.cases
     return [f"{truth_line(cases, int(row))}\n{said_line(cases, int(row))}" for row in places[:CAPTIONED]]
+
+
+def spoiled_captions(one: Stored, spoiled: Cases, places: np.ndarray, rows: np.ndarray) -> list[str]:
+    """Truth, what is said of the clean picture and what of the spoiled one, for the first pictures of a list.
+
+    Args:
+        spoiled: What was said of the spoiled regions.
+        places: ``[M]`` rows of `spoiled`.
+        rows: ``[M]`` the same regions among those of the evaluation.
+    """
+    again = (said_line(spoiled, int(place)).replace("said: ", "spoiled: ", 1) for place in places[:CAPTIONED])
+    return [f"{clean}\n{then}" for clean, then in zip(captions(one, rows), again, strict=True)]
 
 
 def figure_words(value: Interval, digits: int = 3) -> str:
@@ -200,14 +213,14 @@ def verdict(gain: Interval, better: int) -> str:
 
 
 def strain_table(data: dict[str, Any]) -> pd.DataFrame:
-    """Strain as rows: ``way, figure, clean, spoiled, loss, low, high``; the loss is clean less spoiled."""
+    """Strain as rows: ``key, way, figure, clean, spoiled, loss, low, high``; the loss is clean less spoiled."""
     import pandas as pd
 
     rows = []
-    for way in (data["ways"][name] for name in WAYS if name in data["ways"]):
+    for name, way in ((name, data["ways"][name]) for name in WAYS if name in data["ways"]):
         for key in (key for key in OVERALL if key in way and way[key]["gain"]["value"] is not None):
             value, gain = way[key], way[key]["gain"]
             ends = [None if gain[end] is None else -gain[end] for end in ("high", "low")]
             figures = (value["second"]["value"], value["first"]["value"], -gain["value"], *ends)
-            rows.append((way["way"], OVERALL[key].title, *figures))
-    return pd.DataFrame(rows, columns=["way", "figure", "clean", "spoiled", "loss", "low", "high"])
+            rows.append((name, way["way"], OVERALL[key].title, *figures))
+    return pd.DataFrame(rows, columns=["key", "way", "figure", "clean", "spoiled", "loss", "low", "high"])

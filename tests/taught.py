@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.assess.judging import Question, evaluate_model
-from core.assess.storing import add_facts
+from core.assess.storing import add_strain
 from core.assess.strain import strain
 from core.assess.telling import strain_json
 from core.learn.models import load_model
@@ -28,7 +28,7 @@ def make_taught(folder: Path) -> Path:
             jobs = dict(zip(judged.cases.keys.tolist(), judged.examples.jobs, strict=True))
             ordered = tuple(jobs[key] for key in kept.cases.keys.tolist())
             found = strain(model, kept.cases, ordered, regions=8, resamples=20, workers=1)
-            add_facts(kept, {"stress": strain_json(found)})
+            add_strain(kept, strain_json(found), found)
             predict_regions(space, model, run=space.open_run(1), workers=1)
     space.close()
     return place

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.assess.judging import Question, evaluate_model
-from core.assess.storing import Stored, add_facts
+from core.assess.storing import Stored, add_strain
 from core.assess.strain import REGIONS, strain
 from core.assess.telling import strain_json
 from core.learn.models import find_model, load_model
@@ -51,7 +51,7 @@ def evaluate_named(
         workers=workers,
         progress=progress_for("stress", "regions"),
     )
-    return add_facts(kept, {"stress": strain_json(found)})
+    return add_strain(kept, strain_json(found), found)
 
 
 __all__ = ["REGIONS", "evaluate_named"]

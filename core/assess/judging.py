@@ -12,7 +12,7 @@ from core.assess.fairness import Fair, fair_rows
 from core.assess.gathering import cases_of, ood_of, outside_of
 from core.assess.heads import head_facts
 from core.assess.storing import Stored, keep
-from core.errors import WorkspaceError
+from core.errors import SelectionError, WorkspaceError
 from core.evaluate.cases import Cases
 from core.evaluate.evaluation import evaluate, judged_cases
 from core.learn.gathering import Examples, gather
@@ -92,10 +92,16 @@ def judge(
         note.replace("teach nothing", "judge nothing") for note in found.notes if "unknown to the model" not in note
     ]
     if not good.all():
-        notes.append(f"{int((~good).sum()):,} pictures could not be opened and are left out.")
+        first = next(iter(scored.reasons.values()), "no reason")
+        notes.append(f"{int((~good).sum()):,} pictures could not be opened and are left out: {first}.")
         examples = examples.only(np.flatnonzero(good))
     raw = model.tree.enforce(raw_probabilities(scored.logits[good], model.heads, model.tree))
-    outside, run = outside_of(examples.table, question.outside), None
+    try:
+        outside, run = outside_of(examples.table, question.outside), None
+    except SelectionError as error:
+        if good.all():
+            raise
+        raise SelectionError(f"{error}; {notes[-1]}") from error  # it may be those that the condition is about
     ood = None
     if outside is not None:
         run = _run(workspace, question)

@@ -3,6 +3,7 @@
 evaluations/000001/
   evaluation.json    the model, the regions, every overall figure with its interval, notes, strain
   cases/*.npy        the arrays that were evaluated
+  stress/*.npy       which regions were spoiled, and what the model said of them then, where it was asked
   regions.parquet    image, file, region, group and strata of each row
   concepts.parquet, strata.parquet, precision_recall.parquet, roc.parquet, reliability.parquet
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,13 @@ from core.evaluate.intervals import LEVEL, Interval
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.assess.strain import Strain
     from core.workspace import Workspace
 
 FORMAT = 1
 FACTS = "evaluation.json"
 _ARRAYS = ("probabilities", "truth", "known", "ranked", "thresholds", "groups", "ood", "outside", "raw", "stated")
+_STRESS = "stress"
 _TABLES = ("precision_recall", "roc", "reliability")
 
 
@@ -98,6 +101,18 @@ class Stored:
             exclusive=bool(self.facts["exclusive"]),
             strata=strata,
         )
+
+    def spoiled(self, way: str) -> tuple[np.ndarray, Cases] | None:
+        """Rows of the regions that were spoiled, and the same regions with what was said of them then.
+
+        Args:
+            way: Key of `core.assess.strain.WAYS`; ``None`` is returned where nothing of it was kept.
+        """
+        rows, said = (self.folder / _STRESS / f"{name}.npy" for name in ("rows", way))
+        if not rows.is_file() or not said.is_file():
+            return None
+        chosen = open_array(rows)
+        return chosen, replace(self.cases.rows(chosen), probabilities=open_array(said))
 
     @cached_property
     def concepts(self) -> pd.DataFrame:
@@ -166,11 +181,22 @@ def keep(
     return Stored(int(place.name), place, whole)
 
 
-def add_facts(stored: Stored, facts: Mapping[str, Any]) -> Stored:
-    """The same with more facts (strain, measured afterwards); the file is replaced whole."""
-    whole = dict(stored.facts) | dict(facts)
+def add_strain(stored: Stored, told: Mapping[str, Any], strain: Strain) -> Stored:
+    """The same with what spoiled pictures brought; the file of facts is replaced whole, last.
+
+    Args:
+        told: The figures, plain JSON.
+
+    Raises:
+        WorkspaceError: the disk refused.
+    """
+    whole = dict(stored.facts) | {"stress": dict(told)}
     temporary = stored.folder / f".{uuid4().hex}.tmp"
     try:
+        (stored.folder / _STRESS).mkdir(exist_ok=True)
+        np.save(stored.folder / _STRESS / "rows.npy", strain.rows, allow_pickle=False)
+        for key, values in strain.probabilities.items():
+            np.save(stored.folder / _STRESS / f"{key}.npy", values.astype(np.float32), allow_pickle=False)
         temporary.write_text(_json(whole), encoding="utf-8")
         temporary.replace(stored.folder / FACTS)
     except OSError as error:

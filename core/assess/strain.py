@@ -85,11 +85,15 @@ class Strain:
     Attributes:
         regions, groups: What was spoiled.
         ways: By key of `WAYS` and figure: clean, spoiled, and spoiled less clean.
+        rows: ``[M]`` int64, places of the spoiled regions among the clean cases.
+        probabilities: By key of `WAYS` ``[M, C]`` of the spoiled regions.
     """
 
     regions: int
     groups: int
     ways: Mapping[str, Mapping[str, Difference]]
+    rows: NDArray[np.int64]
+    probabilities: Mapping[str, NDArray[np.floating]]
 
 
 def strain(
@@ -119,6 +123,7 @@ def strain(
     clean = replace(clean, ood=None, outside=None, raw=None)
     total = len(WAYS) * len(chosen)
     found: dict[str, Mapping[str, Difference]] = {}
+    said: dict[str, NDArray[np.floating]] = {}
     for place, (key, (_, spoil)) in enumerate(WAYS.items()):
         values = np.zeros_like(np.asarray(clean.probabilities))
 
@@ -127,10 +132,11 @@ def strain(
 
         asked = [jobs[row] for row in chosen]
         values[:, : len(model.tree)] = _again(model, asked, key, spoil, workers, report)
+        said[key] = values
         compared = compare(replace(clean, probabilities=values), clean, resamples=resamples)
         found[key] = {name: compared.overall[name] for name in FIGURES if name in compared.overall}
     progress(total, total)
-    return Strain(clean.count, clean.group_count, found)
+    return Strain(clean.count, clean.group_count, found, chosen.astype(np.int64), said)
 
 
 def _again(

@@ -15,9 +15,13 @@ Outcome = Literal["hits", "misses", "false alarms", "all that show it"]
 OUTCOMES: tuple[Outcome, ...] = ("misses", "false alarms", "hits", "all that show it")
 
 
-def surprise(cases: Cases) -> NDArray[np.float64]:
-    """``[N]`` how wrong the model is about each region: mean cross-entropy of its exact concepts, NaN if unknown."""
-    exact = cases.columns(cases.ranked)
+def surprise(cases: Cases, concept: str = "") -> NDArray[np.float64]:
+    """``[N]`` how wrong the model is about each region: mean cross-entropy of its exact concepts, NaN if unknown.
+
+    Args:
+        concept: Of this one alone, of whatever level.
+    """
+    exact = cases.columns(np.array([cases.concepts.index(concept)]) if concept else cases.ranked)
     known = exact.truth != UNKNOWN
     values = np.clip(np.where(exact.known, exact.probabilities, 0.0).astype(np.float64), 1e-7, 1 - 1e-7)
     loss = np.where(exact.truth == PRESENT, -np.log(values), -np.log1p(-values)) * known
@@ -33,6 +37,19 @@ def worst_first(cases: Cases) -> NDArray[np.int64]:
     order = np.lexsort((-np.nan_to_num(wrong), place))
     chosen: NDArray[np.int64] = order[np.isfinite(wrong[order])]
     return chosen
+
+
+def worse_first(first: Cases, second: Cases, concept: str = "") -> NDArray[np.int64]:
+    """Rows of `first` that it is more wrong about than `second` is about the same region, largest difference first.
+
+    Args:
+        concept: Judged by this one alone; by all exact ones if left out, or where one of the two lacks it.
+    """
+    name = concept if concept in first.concepts and concept in second.concepts else ""
+    _, here, there = np.intersect1d(first.keys, second.keys, return_indices=True)
+    gap = np.nan_to_num(surprise(first, name)[here] - surprise(second, name)[there], nan=-np.inf)
+    order = np.argsort(-gap, kind="stable")
+    return np.asarray(here[order][gap[order] > 0], dtype=np.int64)
 
 
 def of_concept(cases: Cases, concept: str, outcome: Outcome) -> NDArray[np.int64]:

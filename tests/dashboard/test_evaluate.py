@@ -67,7 +67,7 @@ def test_it_opens_with_the_figures_and_the_study_as_context(taught):
         ("Probabilities", "Do the probabilities come true?"),
         ("Mistakes", "What is taken for what"),
         ("Where", "Where does it hold?"),
-        ("Spoiled pictures", "How does it bear worse pictures?"),
+        ("Spoiled pictures", "Half the resolution: what suffers most"),
     ],
 )
 def test_every_view_opens(taught, show, words):
@@ -86,6 +86,11 @@ def test_two_models_stand_side_by_side(taught):
     next(item for item in app.get("button_group") if item.key == "evaluation_show").set_value("Side by side").run()
     assert not app.exception
     assert "1 · keen on drawn less 2 · stiff on drawn" in said(app)
+    assert "Where the first is worse (" in said(app)
+    next(item for item in app.get("button_group") if item.key == "evaluation_worse").set_value("second").run()
+    next(item for item in app.get("button_group") if item.key == "evaluation_kind").set_value("concept").run()
+    assert not app.exception
+    assert "Where the second is worse, by " in unescape(said(app))
 
 
 def test_regions_are_found_in_the_run_by_image_and_region():

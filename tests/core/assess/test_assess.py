@@ -31,7 +31,9 @@ from core.assess.telling import (
 )
 from core.cli import app
 from core.errors import SelectionError, SettingsError, WorkspaceError
+from core.evaluate.behind import surprise, worse_first
 from core.evaluate.evaluation import compare, evaluate, judged_cases
+from core.evaluate.figures import image_precision
 from core.learn.gathering import gather
 from core.learn.models import find_model, load_model
 from core.workspace import open_workspace
@@ -101,6 +103,16 @@ def test_strain_is_paired_and_complete(space):
         assert gain == pytest.approx(first - second)
     assert {way["map20"]["second"]["value"] for way in data["ways"].values()} == {second}
     assert "JPEG at quality 30" in strain_text(data)
+    kept = open_evaluation(space, 1)
+    for way, figures in data["ways"].items():  # the pictures behind each figure are those that made it
+        rows, again = kept.spoiled(way)
+        said = image_precision(again)
+        assert figures["map20"]["first"]["value"] == pytest.approx(np.nanmean(said))
+        worse = worse_first(again, kept.cases)
+        gap = surprise(again) - surprise(kept.cases)[rows]
+        assert set(worse) == set(np.flatnonzero(gap > 0))
+        assert (np.diff(gap[worse]) <= 0).all()
+    assert open_evaluation(space, 2).spoiled("half") is None
 
 
 @pytest.mark.parametrize(("key", "size"), [("half", (90, 60)), ("cropped", (60, 40)), ("dark", (90, 60))])
