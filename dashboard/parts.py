@@ -55,6 +55,11 @@ def beside(key: str) -> Iterator[Sequence[DeltaGenerator]]:
         yield st.columns([1, 3.4], gap="medium")
 
 
+def folded() -> None:
+    """Stands in a column of `beside` that is away, so that the other has the whole width and stays what it is."""
+    st.html('<i class="bs-folded"></i>')
+
+
 def stop(place: str, title: str, text: str) -> None:
     """A stop of the tour: where one is, its title and its line of text."""
     st.html(

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, choosing, clustering, colouring, looking, map_component, map_layers, parts, placing, words
+from dashboard import (
+    assets,
+    choosing,
+    clustering,
+    colouring,
+    faceting,
+    looking,
+    map_component,
+    map_layers,
+    parts,
+    placing,
+    words,
+)
 from dashboard.gallery import gallery
 from dashboard.listings import LISTINGS
 from dashboard.map_layers import BEHIND, CHOSEN, POINT, Ground
@@ -25,6 +37,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ["image_id", "region_id", "path", "set", "x", "y", "cluster", "ood_score", "depth_m"]
 HEIGHT = 640
+_FACETS = "facets_shown"
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -64,17 +77,20 @@ def page(view: View) -> None:
     with st.container():  # there also when it is empty: what comes after keeps its place, and the map is not made anew
         choosing.chips(selection)
     with st.container(border=True, key="card_map"):
-        _map(view, ground, flags, ringed, selection)
+        _map(view, ground, flags, ringed, selection, found)
     _gallery(view, found, selection, ringed)
     _quality(view)
 
 
-def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection) -> None:
+def _map(
+    view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection, chosen: Found
+) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_tools"):
         with st.container(width=240):
             name = _choose_colour(_colours(view.run.key, view.run))
         with st.container(width=240):
             guests = placing.choose(view)
+        st.toggle("Narrow down", key=_FACETS, bind="query-params", help="Conditions beside the map, with counts")
         parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
     clusters = clustering.clustered(view) if name == "cluster" else None
     key = clusters.key if clusters is not None else view.run.key
@@ -102,12 +118,23 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
     def opened(row: int) -> None:
         looking.ask(view.run, row, LISTINGS.add(view.run, rows, ()) if flags[row] & CHOSEN else None)
 
-    map_component.draw(
-        scene, key="map", height=round(HEIGHT * min(view.theme.scale, 1.1)), on_open=opened, on_areas=_areas_drawn
-    )
+    height = round(HEIGHT * min(view.theme.scale, 1.1))
+    with parts.beside("map") as (narrow, wide):
+        with narrow:
+            _facets(view, selection, chosen, height)
+        with wide:
+            map_component.draw(scene, key="map", height=height, on_open=opened, on_areas=_areas_drawn)
     parts.note(sentence(flags, ringed))
     parts.note(found.note)
     parts.note(placing.sentence(guests))
+
+
+def _facets(view: View, selection: Selection, found: Found, height: int) -> None:
+    """What the map can be narrowed by; away unless wished, so that the map has the room."""
+    if st.session_state.get(_FACETS):
+        faceting.facets(view, selection, found, height=round(height / view.theme.scale))
+    else:
+        parts.folded()
 
 
 def _choose_colour(names: list[str]) -> str:

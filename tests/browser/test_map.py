@@ -97,6 +97,22 @@ def test_lasso_and_box_choose_what_the_server_counts_too(tried):
     assert "area=" not in tried.url
 
 
+def test_facets_stand_beside_the_map_and_narrow_it(browsers, address):
+    with browsers.page(size="small") as (page, log):
+        page.goto(f"{address}/map")
+        ready(page)
+        whole = stage(page)
+        page.locator(".map").evaluate("(map) => { map.dataset.same = 'yes'; }")
+        page.get_by_text("Narrow down").click()
+        page.locator(".facets .row input").first.check()
+        page.wait_for_url("**concept=**")
+        assert 0 < said_by_python(page) < 240
+        assert stage(page)["width"] == whole["width"]  # the facets lie over the map where there is little room
+        assert page.locator(".map").get_attribute("data-same") == "yes"
+        assert "facets_shown=true" in page.url
+        assert log.errors == []
+
+
 def test_pointing_tells_and_a_click_opens(tried):
     hover_somewhere(tried)
     card = tried.locator(".card[data-row]")
