@@ -6,9 +6,21 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import believing, explained, explained_detectors, findings, parts
+from dashboard import believing, explained, explained_detectors, explained_looking, findings, parts
 from dashboard.explained import Entry
 from dashboard.state import View
+
+SECTIONS = (
+    ("How strange is it?", explained.SCORES),
+    ("Which detector, and what may be listed?", explained_detectors.DETECTORS),
+    ("What is shown, and how is it counted?", explained_looking.LOOKING),
+    ("Where does it sit?", (*explained.PLACES, *explained_looking.ARRANGING)),
+    ("Why is it strange?", explained.REASONS),
+    ("How far can a model be trusted?", explained.TRUST),
+    ("Has anything changed?", explained_detectors.DRIFT),
+    ("Who decides, and what is taken home?", explained_looking.DECIDING),
+)
+"""What is explained, in its order."""
 
 
 def page(view: View) -> None:
@@ -18,25 +30,31 @@ def page(view: View) -> None:
         "Every score and rule with its formula and its source. All scores point the same way: larger is stranger.",
     )
     parts.note(f"In this run: {findings.rule_sentence(view.run.manifest.get('flag', {}))}")
-    parts.section("How strange is it?")
-    _entries("scores", explained.SCORES)
-    parts.section("Which detector, and what may be listed?")
-    _entries("detectors", explained_detectors.DETECTORS)
-    parts.section("Where does it sit?")
-    _entries("places", explained.PLACES)
-    parts.section("Why is it strange?")
-    _entries("reasons", explained.REASONS)
-    believing.section(view)
-    parts.section("How far can a model be trusted?")
-    _entries("trust", explained.TRUST)
-    parts.section("Has anything changed?")
-    _entries("drift", explained_detectors.DRIFT)
+    wanted = st.text_input(
+        "Find in this page", key="find", placeholder="a word, such as haze", bind="query-params", width=320
+    ).strip()
+    found = False
+    for title, entries in SECTIONS:
+        found |= _section(title, entries, wanted)
+        if entries is explained.REASONS and not wanted:
+            believing.section(view)
+    if not found:
+        parts.note("No rule here has that word; the words and keys are below.")
     with parts.pair("learn") as (left, right):
         with left, parts.card("glossary", "Words"):
             parts.facts(explained.GLOSSARY)
         with right, parts.card("keys", "Keys"):
             parts.facts(explained.KEYS)
             parts.facts(explained.REVIEW_KEYS, "While reviewing")
+
+
+def _section(title: str, entries: Sequence[Entry], wanted: str) -> bool:
+    """The entries that have a word in them, all without one; whether there are any."""
+    fits = [entry for entry in entries if wanted.casefold() in f"{entry.title} {entry.text} {entry.where}".casefold()]
+    if fits:
+        parts.section(title)
+        _entries(parts.slug(title), fits)
+    return bool(fits)
 
 
 def _entries(key: str, entries: Sequence[Entry]) -> None:

@@ -17,6 +17,7 @@ from core.catalogue.schema import RunRow
 from core.settings import RunSettings
 from core.workspace import open_workspace
 from dashboard import boundary, shell, state, warm
+from dashboard.views import help as help_page
 from tests.dashboard.synthetic import make_collection
 
 MAIN = Path(shell.__file__).with_name("main.py")
@@ -166,6 +167,25 @@ def test_help_gives_formulas_sources_words_and_keys(served):
     assert any("frac" in formula.value for formula in app.latex)
     for words in ("arXiv 2306.06342", "HDBSCAN", "neighbour graph", "Esc", "independent reference groups"):
         assert words in said(app)
+
+
+def test_help_finds_a_word(served):
+    text = said(opened("help", find="Kappa"))
+    assert "Cohen 1960" in text
+    assert "How strange is it?" not in text
+    assert "No rule here has that word" in said(opened("help", find="<b>xyzzy"))
+
+
+def test_every_rule_is_explained_once_and_says_where_its_formula_comes_from():
+    entries = [entry for _, section in help_page.SECTIONS for entry in section]
+    titles = [entry.title for entry in entries]
+    assert len(titles) == len(set(titles)) > 30
+    for entry in entries:
+        assert entry.text.endswith(".")
+        assert not entry.formula or entry.where or entry.source
+    told = " ".join(entry.title + entry.text for entry in entries)
+    for term in ("Near-duplicates", "Saved selections", "Search by example", "report", "Kolmogorov", "haze", "kappa"):
+        assert term in told
 
 
 def test_without_a_workspace_the_page_says_how_to_open_one(monkeypatch):
