@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,12 +65,13 @@ def left_out(number: int, what: str) -> str:
     return f"{words.plural(number, 'image')} without a {what} not shown." if number else ""
 
 
-def judged(head: Headline) -> str:
-    """How many of the judged are flagged."""
+def judged(head: Headline, flag: Mapping[str, Any]) -> str:
+    """How many of the judged are flagged, and whether more than that is promised."""
     many, flagged = (head.target, head.flagged) if head.target else (head.reference, head.flagged_reference)
+    promised = "than chance explains" if flag.get("certified") else "than most of the reference, with no rate promised"
     return (
         f"{words.count(flagged)} of {words.plural(many, 'judged image')} ({words.percent(flagged / max(1, many))}) are "
-        "flagged: farther from everything known than chance explains."
+        f"flagged: stranger {promised}."
     )
 
 
@@ -90,14 +92,16 @@ def meaning_of(title: str) -> str:
 
 
 def lines(flag: Mapping[str, Any], percentile_95: float | None) -> list[Line]:
-    """The thresholds to mark on a distribution: the reference's 95th percentile, and the certified one if there is."""
+    """The thresholds to mark on a distribution: the reference's 95th percentile, and the flags' own if another."""
     marks: list[Line] = []
     if percentile_95 is not None:
         marks.append((percentile_95, "95th percentile of the reference", "reference", "dot"))
     threshold = flag.get("threshold")
-    if flag.get("certified") and threshold is not None:
+    if threshold is not None and flag.get("certified"):
         alpha = words.probability(flag.get("alpha"))
         marks.append((float(threshold), f"flagged above (p ≤ {alpha})", "flagged", "solid"))
+    elif threshold is not None and (percentile_95 is None or not math.isclose(threshold, percentile_95, rel_tol=0.02)):
+        marks.append((float(threshold), "flagged above, with no rate promised", "flagged", "dash"))
     return marks
 
 

@@ -119,10 +119,12 @@ def _score_axis(figure: go.Figure, low: float, high: float, axis: str) -> go.Fig
 def _with_lines(figure: go.Figure, lines: Sequence[Line], theme: Theme) -> go.Figure:
     """Vertical lines, their labels at the top, one below the other so that they never meet."""
     figure.update_layout(margin_t=36 + round(22 * theme.scale))
+    low, high = figure.layout.xaxis.range
+    roomy = low + 0.75 * (high - low)  # further right a label would leave the plot
     for step, (value, label, colour, dash) in enumerate(sorted(lines)):
         ink = getattr(theme.palette, colour)
         figure.add_vline(x=value, line={"color": ink, "width": 2, "dash": dash})
-        right = step == len(lines) - 1
+        right = step == len(lines) - 1 and value < roomy
         figure.add_annotation(
             x=value,
             y=0.98 - 0.085 * step * theme.scale,

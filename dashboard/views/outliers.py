@@ -33,7 +33,7 @@ def page(view: View) -> None:
     name, compared = _detectors(view)
     head = detecting.summary(view.run, name, summaries.headline, len(view.run.table))
     with lead:
-        parts.heading(TITLE, findings.judged(head))
+        parts.heading(TITLE, findings.judged(head, detecting.said(view.run, name).facts))
     outlier_scores.distributions(view, name)
     _both_ends(view, name)
     outlier_kinds.kinds_card(view, name)

@@ -75,7 +75,8 @@ def test_an_opening_without_a_target_judges_the_reference_against_itself():
     head = summaries.headline(summaries.images(table(4, set="reference", flagged=[True, False, False, False])), 4)
     assert "judged against one another" in findings.opening(head)
     assert ("1", "flagged", "25 % of the judged") in findings.tiles(head)
-    assert findings.judged(head).startswith("1 of 4 judged images (25 %)")
+    assert findings.judged(head, {"certified": True}).startswith("1 of 4 judged images (25 %)")
+    assert "chance" not in findings.judged(head, {"certified": False})
 
 
 def test_what_the_source_does_not_say_is_said():
@@ -98,5 +99,7 @@ def test_only_what_differs_is_compared_by():
 def test_thresholds_are_marked_when_they_hold():
     sure = {"certified": True, "threshold": 0.4, "alpha": 0.05}
     assert [line[0] for line in findings.lines(sure, 0.3)] == [0.3, 0.4]
-    assert [line[0] for line in findings.lines({**sure, "certified": False}, 0.3)] == [0.3]
+    unsure = {**sure, "certified": False}
+    assert [line[0] for line in findings.lines({**unsure, "threshold": 0.301}, 0.3)] == [0.3]  # the same line
+    assert [line[1] for line in findings.lines(unsure, 0.3)][1] == "flagged above, with no rate promised"
     assert findings.lines({}, None) == []
