@@ -107,7 +107,7 @@ def measure(folder: Path, *, both: bool) -> None:
             "similarity, approximate",
             rows,
             lambda: approximate_graphs(vectors, **asked),
-            lambda found: {"recall": {k: round(v, 4) for k, v in asdict(found[1]).items()}},
+            lambda found: {"recall": asdict(found[1])},
         )[0]
         if graphs is not None:
             for name, exact, close in (("all", graphs.all, near.all), ("reference", graphs.reference, near.reference)):

@@ -26,6 +26,8 @@ from core.runs import RunInfo
 from core.settings import RunSettings
 from core.stages import (
     DETECTOR_VERSION,
+    QUALITY_ROWS,
+    QUALITY_VERSION,
     REFERENCE_COLUMNS,
     VERSIONS,
     Answers,
@@ -123,6 +125,7 @@ class _Run:
         scores = self._scores(embeddings, self._graphs(embeddings))
         detected = self._detected(embeddings)
         projection = self._stage("projection", Projection, self._projection_inputs, lambda p: self._project(embeddings))
+        self._believed(embeddings, projection)
         clusters = self._stage("clusters", Clusters, self._cluster_inputs, lambda p: self._cluster(projection))
         table = results_table(self.regions, embeddings, scores, projection.xy, clusters, detected)
         return write_results(
@@ -220,7 +223,8 @@ class _Run:
 
     def _graphs(self, embeddings: Embeddings) -> GraphColumns | None:
         """Both neighbour graphs, in one pass where neither is kept; the reference graph, if there can be one."""
-        from core.neighbours.graph import largest_k, reference_graph, similarity_graphs
+        from core.neighbours.finding import find_graphs
+        from core.neighbours.graph import largest_k
 
         began = time.monotonic()
         store = self.workspace.artefacts
@@ -230,29 +234,35 @@ class _Run:
         wanted = min(self.largest_k, max(REFERENCE_COLUMNS, self.settings.ood.k or 0))
         inputs = {"embeddings": self.keys["embeddings"]}
         columns = min(self.settings.neighbours, len(rows))
-        whole = store.key("graph_all", VERSIONS["graph_all"], inputs, {"columns": columns})
+        recall = self.plan.recall
+        how = {} if recall is None else {"recall": recall}
+        whole = store.key("graph_all", VERSIONS["graph_all"], inputs, {"columns": columns, **how})
         masks = {"reference": array_digest(reference), "groups": array_digest(groups)}
-        known = store.key("graph_reference", VERSIONS["graph_reference"], inputs | masks, {"columns": wanted})
+        known = store.key("graph_reference", VERSIONS["graph_reference"], inputs | masks, {"columns": wanted, **how})
         self.keys |= {"graph_all": whole, "graph_reference": known}
         report = self._reporter("neighbours")
-        device = self.embedder.device
-        if not store.has("graph_all", whole):
-            graphs = similarity_graphs(
+        kept = store.has("graph_all", whole)
+        if not kept or not store.has("graph_reference", known):
+            found = find_graphs(
                 embeddings.vectors,
                 reference=reference,
                 groups=groups,
-                k_all=columns,
+                k_all=0 if kept else columns,
                 k_reference=wanted,
-                device=device,
+                recall=recall,
+                device=self.embedder.device,
                 progress=report,
             )
-            store.save("graph_all", whole, GraphColumns(graphs.all.indices, graphs.all.distances))
+            graphs, held = found.graphs, found.recall
+            if held is not None:
+                store.save("recall_reference", known, held.reference)
+                if not kept:
+                    store.save("recall_all", whole, held.all)
+            if not kept:
+                store.save("graph_all", whole, GraphColumns(graphs.all.indices, graphs.all.distances))
             store.save("graph_reference", known, GraphColumns(graphs.reference.indices, graphs.reference.distances))
-        elif not store.has("graph_reference", known):
-            graph = reference_graph(
-                embeddings.vectors, reference=reference, groups=groups, k=wanted, device=device, progress=report
-            )
-            store.save("graph_reference", known, GraphColumns(graph.indices, graph.distances))
+        if recall is not None:
+            self.keys |= {"recall_all": whole, "recall_reference": known}
         self.timings["neighbours"] = time.monotonic() - began
         return store.load("graph_reference", known, GraphColumns) if wanted else None
 
@@ -334,14 +344,34 @@ class _Run:
 
     def _projection_inputs(self) -> tuple[dict[str, str], dict[str, Any]]:
         inputs = {"graph_all": self.keys["graph_all"], "embeddings": self.keys["embeddings"]}
-        return inputs, asdict(self.settings.projection)
+        if self.settings.projection.method == "supervised":
+            inputs["regions"] = self.keys["regions"]  # their labels
+        return inputs, self.settings.projection.keyed()
 
     def _project(self, embeddings: Embeddings) -> Projection:
         from core.neighbours.graph import Graph
         from core.space.projection import project
+        from core.space.supervised import label_codes
 
+        labels = None
+        if self.settings.projection.method == "supervised":
+            concepts = self.regions.table["concepts"].iloc[embeddings.rows]
+            labels = label_codes([() if names is None else tuple(names) for names in concepts])
         graph = self.workspace.artefacts.load("graph_all", self.keys["graph_all"], Graph)
-        return Projection(project(graph, embeddings.vectors, self.settings.projection))
+        return Projection(project(graph, embeddings.vectors, self.settings.projection, labels))
+
+    def _believed(self, embeddings: Embeddings, projection: Projection) -> None:
+        """How far the map can be believed; beside the stages, so that keys of earlier runs stay as they are."""
+        from core.space.quality import map_quality
+
+        began = time.monotonic()
+        store = self.workspace.artefacts
+        inputs = {name: self.keys[name] for name in ("embeddings", "projection")}
+        key = store.key("quality", QUALITY_VERSION, inputs, {"rows": QUALITY_ROWS})
+        if not store.has("quality", key):
+            store.save("quality", key, map_quality(embeddings.vectors, projection.xy, sample=QUALITY_ROWS))
+        self.keys["quality"] = key
+        self.timings["quality"] = time.monotonic() - began
 
     def _cluster_inputs(self) -> tuple[dict[str, str], dict[str, Any]]:
         return {"projection": self.keys["projection"]}, asdict(self.settings.clusters)

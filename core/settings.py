@@ -17,6 +17,8 @@ from core.processing.steps import checked, crop_of
 RegionKind = Literal["image", "tiles", "boxes"]
 Precision = Literal["auto", "fp32", "bf16"]
 ClusterMethod = Literal["eom", "leaf"]
+ProjectionMethod = Literal["umap", "supervised", "pca"]
+SearchMethod = Literal["auto", "exact", "approximate"]
 
 
 def _require(condition: bool, message: str) -> None:
@@ -123,18 +125,62 @@ class OodSettings:
 
 
 @dataclass(frozen=True)
+class SearchSettings:
+    """How neighbours are found.
+
+    Attributes:
+        method: ``exact`` compares every pair; ``approximate`` looks into the most promising cells and measures its
+            recall; ``auto`` is exact up to `limit` regions, on an accelerator up to ten times as many.
+        recall: Share of true neighbours to reach where the search is approximate, in [0.5, 1).
+    """
+
+    method: SearchMethod = "auto"
+    limit: int = 200_000
+    recall: float = 0.98
+
+    def __post_init__(self) -> None:
+        known = ("auto", "exact", "approximate")
+        _require(self.method in known, f"the search must be auto, exact or approximate, got {self.method!r}")
+        _require(self.limit >= 1, f"the limit of exact search must be at least 1, got {self.limit}")
+        _require(0.5 <= self.recall < 1.0, f"the recall to reach must be in [0.5, 1), got {self.recall}")
+
+    def approximate(self, regions: int, device: str) -> bool:
+        """Whether this many regions are searched approximately on a device."""
+        if self.method == "auto":
+            return regions > self.limit * (10 if device.startswith("cuda") else 1)
+        return self.method == "approximate"
+
+
+@dataclass(frozen=True)
 class ProjectionSettings:
-    """UMAP's settings. ``fast`` lays out by `core.space.layout` instead of umap-learn, in a third of the time."""
+    """How the collection is laid out on a plane.
+
+    Attributes:
+        n_neighbors: Neighbours of a point, itself included; more show the whole, fewer the detail.
+        min_dist: How near points may lie, in units of the map.
+        fast: Lay out by `core.space.layout` instead of umap-learn, in a third of the time.
+        method: ``umap``; ``supervised``, where labels also pull regions together; or ``pca``, the two widest axes.
+    """
 
     n_neighbors: int = 15
     min_dist: float = 0.1
     seed: int = 0
     fast: bool = False
+    method: ProjectionMethod = "umap"
 
     def __post_init__(self) -> None:
         _require(2 <= self.n_neighbors <= 200, f"n_neighbors must be in [2, 200], got {self.n_neighbors}")
         _require(0.0 <= self.min_dist <= 1.0, f"min_dist must be in [0, 1], got {self.min_dist}")
         _require(0 <= self.seed < 2**32, f"seed must be in [0, 2**32), got {self.seed}")
+        known = ("umap", "supervised", "pca")
+        _require(self.method in known, f"the projection must be umap, supervised or pca, got {self.method!r}")
+
+    def keyed(self) -> dict[str, Any]:
+        """What keys are made of: a setting that came later is left out where it has its first value."""
+        settings = asdict(self)
+        if self.method == "umap":
+            settings.pop("method")
+        return settings
 
 
 @dataclass(frozen=True)
@@ -192,6 +238,7 @@ class RunSettings:
         target: Conditions that a target region meets; empty means everything outside the reference.
         neighbours: Columns of the whole-collection graph, the point itself included.
         known: What reviewers judged known and joins the reference; ``None`` for the reference's conditions alone.
+        search: How neighbours are found.
     """
 
     datasets: tuple[str, ...]
@@ -204,10 +251,13 @@ class RunSettings:
     clusters: ClusterSettings = field(default_factory=ClusterSettings)
     neighbours: int = 32
     known: KnownSettings | None = None
+    search: SearchSettings = field(default_factory=SearchSettings)
 
     def __post_init__(self) -> None:
         _require(len(self.datasets) > 0, "a run needs at least one dataset")
         _require(2 <= self.neighbours <= 512, f"neighbours must be in [2, 512], got {self.neighbours}")
+        if self.projection.method != "pca" and self.projection.n_neighbors > self.neighbours:
+            object.__setattr__(self, "neighbours", self.projection.n_neighbors)  # the map needs as many columns
         whole = self.regions.kind == "image" or crop_of(self.embed.steps) == 1.0
         _require(whole, f"a central crop is for whole images; with regions {self.regions} leave the step out")
 
@@ -225,6 +275,7 @@ class RunSettings:
             "projection": ProjectionSettings,
             "clusters": ClusterSettings,
             "known": KnownSettings,
+            "search": SearchSettings,
         }
         try:
             values: dict[str, Any] = {

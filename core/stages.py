@@ -35,6 +35,10 @@ VERSIONS: Mapping[str, int] = {
 """Every stage that leaves an artefact, in order, with the version of its results."""
 DETECTOR_VERSION = 1
 """The same of the detectors beside kNN; apart, so that runs without them keep their keys."""
+QUALITY_VERSION = 1
+"""The same of the map's quality, which later came to runs; apart for the same reason."""
+QUALITY_ROWS = 500
+"""Rows that the map's quality is measured on."""
 JOINED = "judged_known"
 """Column of a run's table: which regions joined the reference because reviewers judged them known."""
 REFERENCE_COLUMNS = 100

@@ -34,25 +34,29 @@ _SPARE = 4  # times k reference nodes are in reach, before the own group is left
 
 
 @dataclass(frozen=True)
-class Recall:
-    """How much of the truth an approximate search found.
+class GraphRecall:
+    """How much of the truth an approximate graph holds.
 
     Attributes:
-        all, reference: Mean share of a row's true neighbours that were found, in [0, 1], larger is better; 1 for a
-            graph without columns.
-        all_low, reference_low: The 5th percentile of the rows' shares.
+        mean: Mean share of a row's true neighbours that were found, in [0, 1], larger is better; 1 without columns.
+        low: The 5th percentile of the rows' shares.
         rows: Rows of the sample.
-        cells, cells_all, cells_reference: Cells in total, and how many were looked into at least for each graph.
+        cells, looked_into: Cells in total, and how many were looked into at least.
     """
 
-    all: float
-    reference: float
-    all_low: float
-    reference_low: float
+    mean: float
+    low: float
     rows: int
     cells: int
-    cells_all: int
-    cells_reference: int
+    looked_into: int
+
+
+@dataclass(frozen=True)
+class Recall:
+    """The recall of both graphs."""
+
+    all: GraphRecall
+    reference: GraphRecall
 
 
 def approximate_graphs(
@@ -147,15 +151,16 @@ class _CellPass(Pass):
             second = lists(self.cells, cell, self.known_probes, known=True, at_least=asked)
         wanted = np.zeros(self.cells.count, bool)
         wanted[second] = True
-        parts = [self.cells.of(one) for one in first]
+        parts = [self.cells.of(int(one)) for one in first]
         flags = [
             np.arange(len(part)) < (self.cells.known[one] if wanted[one] else 0)
             for one, part in zip(first, parts, strict=True)
         ]
         wanted[first] = False
-        more = [self.cells.of(one, known=True) for one in second if wanted[one]]
+        more = [self.cells.of(int(one), known=True) for one in second if wanted[one]]
         flags += [np.ones(len(part), bool) for part in more]
-        return np.concatenate([*parts, *more]), sum(map(len, parts)), np.concatenate(flags)
+        nothing, no_flag = np.empty(0, np.int64), np.empty(0, bool)
+        return np.concatenate([nothing, *parts, *more]), sum(map(len, parts)), np.concatenate([no_flag, *flags])
 
     def _compare(
         self, queries: NDArray[np.int64], columns: NDArray[np.int64], of_all: int, of_known: NDArray[np.bool_]
@@ -250,16 +255,11 @@ class _CellPass(Pass):
             own = self.groups[rows]
             truth = to_rows(*nearest, self.known, self.k_reference, row_group=self.groups, groups=own)[0]
             known = _shares(graphs.reference.indices[rows], truth)
-        return Recall(
-            float(whole.mean()),
-            float(known.mean()),
-            float(np.percentile(whole, 5)),
-            float(np.percentile(known, 5)),
-            len(rows),
-            self.cells.count,
-            self.probes,
-            self.known_probes,
-        )
+        return Recall(self._said(whole, self.probes), self._said(known, self.known_probes))
+
+    def _said(self, shares: NDArray[np.float64], probes: int) -> GraphRecall:
+        low = float(np.percentile(shares, 5))
+        return GraphRecall(float(shares.mean()), low, len(self.judged), self.cells.count, min(probes, self.cells.count))
 
 
 def _shares(found: NDArray[np.int32], truth: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The collection on a plane: UMAP from the shared neighbour graph.
+"""The collection on a plane: UMAP from the shared neighbour graph, with labels or without, or its two widest axes.
 
 McInnes, Healy & Melville 2018, arXiv 1802.03426, by umap-learn. The contract:
 - umap-learn lays out, and only that: neighbours come from the shared graph, exactly ``n_neighbors`` columns of it, and
@@ -11,6 +11,7 @@ McInnes, Healy & Melville 2018, arXiv 1802.03426, by umap-learn. The contract:
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,21 @@ from core.neighbours.vectors import Vectors, check_shape
 from core.settings import ProjectionSettings
 from core.space.memberships import memberships
 from core.space.start import principal_plane, start_positions
+from core.space.supervised import meet_labels
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_matrix
 
 _TOO_FEW = 5
 _SPREAD = 1.0
 
 
-def project(graph: Graph, embeddings: Vectors, settings: ProjectionSettings | None = None) -> NDArray[np.float32]:
+def project(
+    graph: Graph,
+    embeddings: Vectors,
+    settings: ProjectionSettings | None = None,
+    labels: NDArray[np.integer] | None = None,
+) -> NDArray[np.float32]:
     """Lay the collection out on a plane.
 
     Args:
@@ -34,6 +44,7 @@ def project(graph: Graph, embeddings: Vectors, settings: ProjectionSettings | No
             ``min(n_neighbors, N - 1)`` columns.
         embeddings: ``[N, D]`` floating; only where the points begin depends on them, the rest on the graph.
         settings: ``n_neighbors`` counts the point itself and is clamped below N.
+        labels: ``[N]`` codes, -1 where unknown, for ``supervised``; without any known label the map is UMAP's.
 
     Returns:
         ``[N, 2]`` float32, finite, without unit: near points are similar, far ones need not differ in proportion. Fewer
@@ -48,13 +59,16 @@ def project(graph: Graph, embeddings: Vectors, settings: ProjectionSettings | No
     count, _ = check_shape(embeddings)
     if len(graph.indices) != count:
         raise GraphError(f"the graph has {len(graph.indices)} rows and the embeddings {count}; compute the graph again")
-    if count >= _TOO_FEW:
+    if count >= _TOO_FEW and settings.method != "pca":
         near = graph.first(min(settings.n_neighbors, count - 1))
         if not np.array_equal(near.indices[:, 0], np.arange(count)):
             raise GraphError("every row of the graph must begin with itself; pass the graph of the whole collection")
         if bool(near.distances.any()) or not _all_equal(embeddings):
+            weights = memberships(near)
+            if settings.method == "supervised" and labels is not None and (np.asarray(labels) >= 0).any():
+                weights = meet_labels(weights, np.asarray(labels))
             lay_out = _fast if settings.fast else _umap
-            return lay_out(near, start_positions(embeddings, near, seed=settings.seed), settings)
+            return lay_out(weights, start_positions(embeddings, near, seed=settings.seed), settings)
     points = principal_plane(embeddings, seed=settings.seed)
     width = np.abs(points).max()
     # Equal rows differ here by rounding only; an angle is seen from about 1e-3 on.
@@ -66,7 +80,7 @@ def _all_equal(embeddings: Vectors) -> bool:
     return bool(np.abs(principal_plane(embeddings, seed=0)).max() < 1e-4)
 
 
-def _umap(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
+def _umap(weights: coo_matrix, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         # About threads given up for a seed: they are meant to be.
         warnings.simplefilter("ignore")
@@ -75,7 +89,7 @@ def _umap(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings)
         slope, power = find_ab_params(_SPREAD, settings.min_dist)
         placed, _ = simplicial_set_embedding(
             start,
-            memberships(near),
+            weights,
             n_components=2,
             initial_alpha=1.0,
             a=slope,
@@ -94,8 +108,8 @@ def _umap(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings)
     return np.ascontiguousarray(placed, dtype=np.float32)
 
 
-def _fast(near: Graph, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
+def _fast(weights: coo_matrix, start: NDArray[np.float32], settings: ProjectionSettings) -> NDArray[np.float32]:
     # numba's compiler is loaded only where it is used.
     from core.space.layout import lay_out
 
-    return lay_out(memberships(near), start, spread=_SPREAD, min_dist=settings.min_dist, seed=settings.seed)
+    return lay_out(weights, start, spread=_SPREAD, min_dist=settings.min_dist, seed=settings.seed)

@@ -26,8 +26,8 @@ def test_with_every_cell_asked_it_is_the_exact_graph(collection, cells, keep_byt
         np.testing.assert_allclose(one.distances, other.distances, atol=1e-6)
     assert (close.all.indices[:, 0] == np.arange(len(embeddings))).all()
     # Ids may only differ where distances agree to rounding, so the share of right ids is not 1 there.
-    assert 0 <= recall.all <= 1
-    assert 0 <= recall.reference <= 1
+    assert 0 <= recall.all.mean <= 1
+    assert 0 <= recall.reference.mean <= 1
 
 
 def _dives(rows: int, seed: int = 0):
@@ -46,11 +46,11 @@ def test_recall_is_reached_measured_rightly_and_the_own_group_left_out():
     asked = {"groups": dive, "reference": reference, "k_all": 16, "k_reference": 40}
     exact = similarity_graphs(embeddings, **asked)
     close, recall = approximate_graphs(embeddings, **asked, cells=60, sample=400)
-    assert recall.cells == 60
-    assert recall.cells_all < 40, "something was left out, so this says something"
+    assert recall.all.cells == 60
+    assert recall.all.looked_into < 40, "something was left out, so this says something"
     for one, other, said in (
-        (exact.all, close.all, recall.all),
-        (exact.reference, close.reference, recall.reference),
+        (exact.all, close.all, recall.all.mean),
+        (exact.reference, close.reference, recall.reference.mean),
     ):
         shares = [np.isin(a, b).mean() for a, b in zip(one.indices, other.indices, strict=True)]
         assert np.mean(shares) >= 0.95
@@ -68,8 +68,8 @@ def test_equal_calls_give_equal_bytes_and_the_wanted_recall_moves_the_work():
     assert first.all.indices.tobytes() == again.all.indices.tobytes()
     assert first.reference.distances.tobytes() == again.reference.distances.tobytes()
     _, less = approximate_graphs(embeddings, **asked, recall=0.5)
-    assert less.cells_all <= said.cells_all
-    assert less.cells_reference < said.cells_reference
+    assert less.all.looked_into <= said.all.looked_into
+    assert less.reference.looked_into < said.reference.looked_into
 
 
 def test_rows_whose_cells_hold_too_little_reference_are_compared_with_all_of_it():
@@ -93,7 +93,7 @@ def test_a_recall_that_cannot_be_is_refused_and_a_graph_may_be_left_out():
         approximate_graphs(embeddings, reference=reference, groups=dive, k_all=4, k_reference=4, recall=0.0)
     graphs, recall = approximate_graphs(embeddings, reference=reference, groups=dive, k_all=0, k_reference=4)
     assert graphs.all.indices.shape == (200, 0)
-    assert recall.all == 1.0
+    assert recall.all.mean == 1.0
     graphs, recall = approximate_graphs(embeddings, reference=np.zeros(200, bool), k_all=4, k_reference=0)
     assert graphs.reference.indices.shape == (200, 0)
-    assert recall.reference == 1.0
+    assert recall.reference.mean == 1.0

@@ -14,6 +14,7 @@ from core.space.memberships import memberships
 from core.space.projection import project
 from core.space.quality import map_quality
 from core.space.start import principal_plane, start_positions
+from core.space.supervised import label_codes, meet_labels
 
 
 def graph_of(embeddings, k=32):
@@ -178,3 +179,43 @@ def test_rows_without_a_direction_are_refused():
     embeddings[1] = 0
     with pytest.raises(EmbeddingError, match="row 1 of embeddings is zero"):
         project(Graph(np.zeros((3, 1), np.int32), np.zeros((3, 1), np.float32)), embeddings)
+
+
+def test_labels_meet_the_graph_with_the_numbers_of_umap_learn():
+    from umap.umap_ import discrete_metric_simplicial_set_intersection
+
+    embeddings = clouds()
+    weights = memberships(graph_of(embeddings, 15))
+    labels = np.where(np.arange(240) % 3 == 0, -1, np.arange(240) // 40)
+    theirs = discrete_metric_simplicial_set_intersection(weights.copy(), labels, far_dist=5.0).toarray()
+    np.testing.assert_allclose(meet_labels(weights, labels).toarray(), theirs, atol=1e-6)
+
+
+def test_a_supervised_map_holds_concepts_together_that_the_plain_one_mixes():
+    from sklearn.metrics import silhouette_score
+
+    rng = np.random.default_rng(1)
+    embeddings = rng.standard_normal((240, 8)).astype(np.float32) + 3
+    labels = np.arange(240) % 2
+    graph = graph_of(embeddings)
+    plain = project(graph, embeddings, ProjectionSettings(fast=True))
+    pulled = project(graph, embeddings, ProjectionSettings(fast=True, method="supervised"), labels)
+    assert silhouette_score(pulled, labels) > silhouette_score(plain, labels) + 0.2
+    unknown = np.full(240, -1)
+    same = project(graph, embeddings, ProjectionSettings(fast=True, method="supervised"), unknown)
+    assert same.tobytes() == plain.tobytes()
+
+
+def test_pca_is_the_plane_of_the_widest_axes():
+    from sklearn.decomposition import PCA
+
+    embeddings = clouds()
+    found = project(graph_of(embeddings), embeddings, ProjectionSettings(method="pca"))
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    theirs = PCA(2, random_state=0).fit_transform(units)
+    for axis in range(2):
+        assert abs(np.corrcoef(found[:, axis], theirs[:, axis])[0, 1]) > 0.999
+
+
+def test_only_regions_with_one_concept_have_a_label():
+    assert label_codes([("crab",), (), ("crab", "sponge"), ("anemone",)]).tolist() == [1, -1, -1, 0]
