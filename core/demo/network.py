@@ -113,6 +113,7 @@ def read_facts(weights: Path | None = None) -> Facts:
         ModelError: the JSON is missing or not of this format.
     """
     path = facts_path(weights or WEIGHTS)
+    way = "reinstall the package" if weights is None else "if they are another network's, name it with --embedder"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT_VERSION:
@@ -123,11 +124,11 @@ def read_facts(weights: Path | None = None) -> Facts:
         return Facts(concepts, {name: str(data["parents"][name]) for name in concepts}, data)
     except FileNotFoundError:
         raise ModelError(
-            f"expected {path.name} beside the demonstration's weights, found none; reinstall the package"
+            f"expected {path.name} beside the demonstration network's weights, found none; {way}"
         ) from None
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{path.name} does not describe a demonstration network ({error}); reinstall the package"
+            f"{path.name} does not describe a demonstration network ({error}); {way}"
         ) from None
 
 

@@ -39,8 +39,7 @@ def load_embedder(settings: EmbedSettings) -> Embedder:
         SettingsError: the embedder or the device does not exist, or the input is too small for the network.
         ModelError: the weights are missing, do not fit, cannot be fetched, or would need unsafe loading.
     """
-    device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
+    precision = choose_precision(settings.precision, choose_device(settings.device))
     weights = None if settings.weights is None else Path(settings.weights)
     opened = _open_demo(settings, weights) if settings.embedder == "demo" else _open_torchvision(settings, weights)
     anatomy = opened.anatomy
@@ -62,19 +61,42 @@ def load_embedder(settings: EmbedSettings) -> Embedder:
         )
     )
     fold(anatomy.body, opened.unfolded)
-    normaliser = Normalise(opened.mean, opened.deviation)
+    return ready(settings, anatomy, opened.mean, opened.deviation, dimension=opened.dimension, key=key)
+
+
+def ready(
+    settings: EmbedSettings,
+    anatomy: Anatomy,
+    mean: tuple[float, ...],
+    deviation: tuple[float, ...],
+    *,
+    dimension: int,
+    key: str,
+) -> Embedder:
+    """An embedder of parts that have their weights, batch norms folded: on its device, nothing in it learns any more.
+
+    Args:
+        mean, deviation: Of the colours that the network expects, channel by channel, in [0, 1].
+        dimension: Length of an embedding.
+        key: Changes whenever an embedding may.
+
+    Raises:
+        SettingsError: the device does not exist.
+    """
+    device = choose_device(settings.device)
+    normaliser = Normalise(mean, deviation)
     for part in (normaliser, anatomy.body, anatomy.ending, anatomy.as_map):
         part.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
     return Embedder(
         name=settings.embedder,
         key=key,
-        dimension=opened.dimension,
+        dimension=dimension,
         pooled=anatomy.pooled,
         square=anatomy.square,
         multiple=anatomy.multiple,
         settings=settings,
         device=device,
-        precision=precision,
+        precision=choose_precision(settings.precision, device),
         normaliser=normaliser,
         body=anatomy.body,
         ending=anatomy.ending,

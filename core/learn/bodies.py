@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from core.artefacts import digest
 from core.device import choose_device, choose_precision
 from core.embed.anatomy import Anatomy, Pool
-from core.embed.embedder import Embedder, Normalise
+from core.embed.embedder import Embedder
 from core.embed.folding import fold, foldable_pairs, remove_norms
-from core.embed.load import load_embedder
+from core.embed.load import load_embedder, ready
 from core.embed.prepare import PREPARATION_VERSION
 from core.embed.torchvision_embedders import build_network, normalisation
 from core.errors import ModelError
@@ -125,30 +125,12 @@ def assembled(settings: EmbedSettings, tensors: Mapping[str, Tensor], of: str, k
     Raises:
         ModelError: the tensors are those of another network.
     """
-    device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
+    precision = choose_precision(settings.precision, choose_device(settings.device))
     anatomy, mean, deviation = empty_anatomy(settings)
     fill_anatomy(anatomy, tensors, settings)
-    normaliser = Normalise(mean, deviation)
-    dimension = _dimension(anatomy, settings)
-    for part in (normaliser, anatomy.body, anatomy.ending, anatomy.as_map):
-        part.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
     base = key or digest("model body", of, str(settings.short_side), str(settings.max_aspect))
-    return Embedder(
-        name=settings.embedder,
-        key=base if precision == "fp32" else digest(base, precision),
-        dimension=dimension,
-        pooled=anatomy.pooled,
-        square=anatomy.square,
-        multiple=anatomy.multiple,
-        settings=settings,
-        device=device,
-        precision=precision,
-        normaliser=normaliser,
-        body=anatomy.body,
-        ending=anatomy.ending,
-        as_map=anatomy.as_map,
-    )
+    own = base if precision == "fp32" else digest(base, precision)
+    return ready(settings, anatomy, mean, deviation, dimension=_dimension(anatomy, settings), key=own)
 
 
 def empty_anatomy(settings: EmbedSettings) -> tuple[Anatomy, tuple[float, ...], tuple[float, ...]]:
