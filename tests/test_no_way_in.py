@@ -35,10 +35,11 @@ from core.embed.weights import read_weights
 from core.errors import CoreError, FormatError, ImageError, SelectionError
 from core.export import decided_table, table_csv
 from core.images.decode import open_image
+from core.publish import reopening
 from core.review.deciding import Act, decide
 from core.review.standing import standing
 from core.serving import server_command
-from dashboard import parts, posting, routes, state
+from dashboard import parts, posting, reopened, routes, state
 from dashboard.access import HostGuard
 from tests.core.review.conftest import NOW
 from tests.dashboard.asgi import get, post
@@ -155,6 +156,21 @@ def test_names_and_labels_are_text_on_pages(monkeypatch):
     parts.note(SCRIPT)
     assert all("<img" not in text for text in drawn)
     assert all("&lt;img" in text for text in drawn)
+
+
+def test_a_reopened_table_shows_words_as_words():
+    cells = {"path": SCRIPT, "region_id": 1, "concepts": [SCRIPT], "verdict": SCRIPT, "content_hash": SCRIPT}
+    table = reopening.reopen(json.dumps([cells]).encode(), "x.json").table
+    shown = reopened.shots(table, {})
+    assert "<img" not in shown
+    assert shown.count("&lt;img") == 3
+
+
+def test_a_reopened_file_has_a_limit(monkeypatch):
+    monkeypatch.setattr(reopening, "LARGEST", 1_000)
+    for data in (b"path,region_id\n" + b"a,1\n" * 1_000, b"[" * 900):
+        with pytest.raises(FormatError):
+            reopening.reopen(data, "x")
 
 
 def test_no_component_makes_html_of_text():
