@@ -24,6 +24,8 @@ ADDRESS = "127.0.0.1"
 WORKSPACE_VARIABLE = "BENTHOSCOPE_WORKSPACE"
 ROOTS_VARIABLE = "BENTHOSCOPE_IMAGE_ROOTS"
 """Folders that pages may look for images in, joined as in PATH."""
+SERVED_BY_VARIABLE = "BENTHOSCOPE_SERVED_BY"
+"""Process that the server belongs to; it ends when that one has gone."""
 _PORTS_TRIED = 20
 
 
@@ -49,6 +51,7 @@ def serve_dashboard(workspace: Path, port: int, *, roots: Sequence[Path] = (), a
     announce(f"http://{ADDRESS}:{free}")
     root = workspace.expanduser().resolve()
     environment = os.environ | {WORKSPACE_VARIABLE: str(root), ROOTS_VARIABLE: os.pathsep.join(map(str, allowed))}
+    environment[SERVED_BY_VARIABLE] = str(os.getpid())
     # The root that holds the packages, so that the app finds them however it was installed.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(script.parent.parent), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and script, no shell

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SOURCE = "bring_source"
 PICTURES = 12
 _NONE = "none"
+_GUESS = "by its name"
+_OF_FILES = ("folder", "filename", "stem")
 
 
 def section(desk: Desk) -> None:
@@ -127,10 +129,10 @@ def _options(path: Path) -> tuple[str | None, ReadOptions]:
         left, middle, right = st.columns(3)
         with left:
             metadata = named("Second table", "metadata", tables, "Joined to the first by a column that both have")
-            on = st.text_input("Joined by", key="opt_on", placeholder="column, or OURS=THEIRS").strip()
+            on = _joined_by(path, metadata)
             labels_key = named("Names of labels", "labels", tables, "A table that gives names to label codes")
         with middle:
-            group = st.text_input("Group: column", key="opt_group", placeholder="dive, folder, …").strip()
+            group = _group(path)
             pattern = st.text_input("Group: pattern in the name", key="opt_pattern", placeholder=r"(D\d+)").strip()
             folder_labels = st.checkbox("Folders are labels", key="opt_folder_labels")
         with right:
@@ -141,9 +143,9 @@ def _options(path: Path) -> tuple[str | None, ReadOptions]:
     return chosen, ReadOptions(
         images=images,
         metadata=metadata,
-        on=on or None,
+        on=on,
         labels_key=labels_key,
-        group=group or group_column,
+        group=group_column or group,
         group_pattern=pattern or None,
         nav=nav,
         clock_offset=float(offset),
@@ -151,6 +153,27 @@ def _options(path: Path) -> tuple[str | None, ReadOptions]:
         folder_labels=folder_labels,
         columns=columns,
     )
+
+
+def _joined_by(path: Path, metadata: Path | None) -> str | None:
+    """The columns that join two tables: ours, and theirs; found by their names unless said."""
+    if metadata is None:
+        return None
+    ours = st.selectbox("Joined: of the images", [_GUESS, *_OF_FILES, *mapping.columns_of(path)], key="opt_ours")
+    theirs = st.selectbox("Joined: of the second table", [_GUESS, *mapping.columns_of(metadata)], key="opt_theirs")
+    if _GUESS in (ours, theirs):
+        return None if ours == theirs else theirs if ours == _GUESS else ours
+    return f"{ours}={theirs}"
+
+
+def _group(path: Path) -> str | None:
+    chosen = st.selectbox(
+        "Group",
+        [_GUESS, "folder", *mapping.columns_of(path)],
+        key="opt_group",
+        help="Images of one group are not independent of each other: a dive, a transect, a video",
+    )
+    return None if chosen == _GUESS else chosen
 
 
 def _shown(plan: ImportPlan) -> None:

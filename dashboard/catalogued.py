@@ -28,8 +28,10 @@ def images(space: Workspace, names: Sequence[str]) -> pd.DataFrame:
         WorkspaceError: a dataset is unknown.
     """
     from core.catalogue.describing import descriptions
+    from core.catalogue.editing import last_edit
 
     counts = {entry.name: entry.images for entry in space.datasets()}
     imports = {entry.name: len(entry.imports) for entry in descriptions(space.database)}
-    stamp = tuple((counts.get(name), imports.get(name)) for name in names)
+    edits = last_edit(space.database)
+    stamp = tuple((counts.get(name), imports.get(name), edits) for name in names)
     return _images(str(space.root), tuple(names), stamp, space)

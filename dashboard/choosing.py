@@ -250,3 +250,8 @@ def count_sentence(found: Found) -> str:
         meets = "meets" if number == 1 else "meet"
         text += f" {words.count(number)} that {meets} everything else {'has' if number == 1 else 'have'} no {name}."
     return text
+def in_words(selection: Selection) -> str:
+    """The conditions as their chips say them; ``everything`` without any."""
+    return ", ".join(name for name, _ in _without(selection)) or "everything"
+
+

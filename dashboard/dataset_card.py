@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.catalogue.describing import Description
+from core.catalogue.editing import last_edit
 from core.catalogue.overview import Check, checks, concept_table, image_table
 from dashboard import parts, words
 from dashboard.boundary import sentence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _facts(root: str, dataset: int, imports: int, images: int, _space: Workspace) -> tuple[pd.DataFrame, list[Check]]:
+def _facts(root: str, dataset: int, stamp: tuple[int, ...], _space: Workspace) -> tuple[pd.DataFrame, list[Check]]:
     table = image_table(_space.database, [dataset])
     return concept_table(table), checks(table)
 
@@ -32,7 +33,8 @@ def draw(desk: Desk, entry: Description) -> None:
     numbers = [(words.count(counts.images), "images", "")]
     numbers += [(words.count(counts.absent), "absent", "listed, but no such file")] if counts.absent else []
     numbers += [(words.count(counts.unusable), "unusable", "kept with their reason")] if counts.unusable else []
-    concepts, found = _facts(str(desk.workspace.root), entry.id, len(entry.imports), counts.images, desk.workspace)
+    stamp = (len(entry.imports), counts.images, last_edit(desk.workspace.database))
+    concepts, found = _facts(str(desk.workspace.root), entry.id, stamp, desk.workspace)
     numbers += [(words.count(len(concepts)), "concepts", "")]
     parts.tiles(numbers)
     parts.facts(

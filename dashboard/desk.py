@@ -62,14 +62,16 @@ def _tell(space: Workspace) -> None:
     from core.jobs.book import ENDED
 
     ended = {job.id: job for job in book(space).jobs(states=ENDED, limit=30)}
+    endings = {(job.id, job.finished_at): job for job in ended.values()}  # a job that is tried again ends again
     seen = st.session_state.get(_SEEN)
-    st.session_state[_SEEN] = set(ended) if seen is None else seen | set(ended)
-    for job in [] if seen is None else [job for number, job in ended.items() if number not in seen]:
+    st.session_state[_SEEN] = set(endings) if seen is None else seen | set(endings)
+    for job in [] if seen is None else [job for ending, job in endings.items() if ending not in seen]:
         said = str(job.result.get("sentence") or job.error)
         text = f"{job.title} {_ENDINGS[job.state]}. {sentence(said)}".strip()
         st.toast(parts.unmarked(text), icon=":material/done:" if job.state == "done" else ":material/error:")
         if leading.way(job) is not None:
-            st.session_state[_NEWS] = [job.id, *st.session_state.get(_NEWS, [])][:MOST_NEWS]
+            _put_away(job.id)
+            st.session_state[_NEWS] = [job.id, *st.session_state[_NEWS]][:MOST_NEWS]
     at_work = book(space).jobs(states=("waiting", "running"))
     if at_work:
         parts.note(f"{len(at_work)} in the queue: {at_work[-1].title}")

@@ -47,6 +47,7 @@ _SAID = {
 }
 """How readers say what they used a column as (its beginning) → role."""
 _VALUES = 3
+_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 
 def told() -> tuple[dict[str, str], str | None]:
@@ -54,6 +55,11 @@ def told() -> tuple[dict[str, str], str | None]:
     said: dict[str, str] = dict(st.session_state.get(TOLD, {}))
     group = next((column for column, role in said.items() if role == "group"), None)
     return {column: role for column, role in said.items() if role != "group"}, group
+
+
+def columns_of(path: Path) -> list[str]:
+    """A table's columns; nothing where it is none."""
+    return list(_samples(str(path), path.stat().st_mtime_ns)) if path.is_file() else []
 
 
 def role_said(meaning: str) -> str:
@@ -118,6 +124,8 @@ def _samples(path: str, stamp: int) -> dict[str, list[str]]:
     from core.catalogue.formats.report import Report
     from core.errors import FormatError
 
+    if Path(path).suffix.lower() not in _TABLES:
+        return {}
     try:
         sheet = load_sheet(Path(path), Report())
     except FormatError:

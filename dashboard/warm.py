@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 
 from core.errors import CoreError
-from dashboard import tidying
+from dashboard import leaving, tidying
 
 _LOG = logging.getLogger("benthoscope.dashboard")
 
@@ -18,6 +18,7 @@ _LOG = logging.getLogger("benthoscope.dashboard")
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """Warm up beside the server, which answers at once; keep its memory tidy while it runs."""
+    leaving.with_parent()
     tidying.few_arenas()
     Thread(target=_begin, name="warm", daemon=True).start()
     tidy = asyncio.create_task(tidying.keep_tidy())

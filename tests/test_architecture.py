@@ -37,7 +37,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"core.publish", "core.relearning"}),
-    frozenset({"core.pipeline", "core.assess", "core.report"}),
+    frozenset({"core.pipeline", "core.assess"}),
+    frozenset({"core.report"}),
     frozenset({"core.jobs"}),
     frozenset({"core.console", "core.serving", "core.showcase"}),
     frozenset({"core.commands"}),

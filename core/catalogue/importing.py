@@ -20,6 +20,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core.catalogue.annotating import ensure_concepts, write_annotations
+from core.catalogue.editing import standing
 from core.catalogue.filling import file_facts, file_values, metadata, with_exif, with_stored
 from core.catalogue.formats.navigation import Navigation
 from core.catalogue.records import ImageRecord, Problem, Reading, ReadOptions
@@ -127,6 +128,7 @@ class _Import:
         self.dataset_id = 0
         self.concepts: dict[str, int] = {}
         self.known: dict[str, Any] = {}
+        self.edited: dict[int, dict[str, Any]] = {}
 
     def open(self, name: str) -> None:
         """Find or make the dataset, its label set and concepts; remember the images it has."""
@@ -158,6 +160,7 @@ class _Import:
         with self.workspace.database.read() as session:
             rows = session.scalars(select(Image).where(Image.dataset_id == self.dataset_id).order_by(Image.id))
             self.known = {image.path: image for image in rows}
+            self.edited = standing(session, [image.id for image in self.known.values()])
 
     def run(self, workers: int, progress: Progress) -> None:
         """Known files first, then the ones to be read, in batches that are each written whole."""
@@ -259,6 +262,7 @@ class _Import:
             session.add(row)
         else:
             row = stored
+            values |= self.edited.get(row.id, {})
             session.add(row)  # known from an earlier session; what differs is written, nothing is read again
             before = {name: getattr(row, name) for name in values}
             for name, value in values.items():

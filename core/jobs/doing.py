@@ -43,15 +43,23 @@ Doing = Callable[[Task], dict[str, Any]]
 
 
 def import_(task: Task) -> dict[str, Any]:
-    """Arguments: ``source``, ``dataset``, ``format`` (or nothing), ``options`` as text, ``licence``, ``citation``."""
-    from core.catalogue.describing import describe
+    """Arguments: ``source``, ``dataset``, ``format`` (or nothing), ``options`` as text, ``licence``, ``citation``.
+
+    With ``merge`` (names of datasets) instead of ``source`` they become one; with ``put_away`` they are archived then.
+    """
+    from core.catalogue.describing import archive_dataset, describe
     from core.catalogue.importing import import_images, plan_import
+    from core.catalogue.merging import merge_plan
     from core.catalogue.preview import report_text
     from core.catalogue.records import options_from_json
 
     given = task.arguments
-    task.say(f"reading {given['source']}")
-    plan = plan_import(Path(given["source"]), options_from_json(given.get("options", {})), given.get("format") or None)
+    if given.get("merge"):
+        plan = merge_plan(task.space.database, given["merge"])
+    else:
+        task.say(f"reading {given['source']}")
+        options = options_from_json(given.get("options", {}))
+        plan = plan_import(Path(given["source"]), options, given.get("format") or None)
     report = import_images(
         task.space,
         plan,
@@ -63,6 +71,10 @@ def import_(task: Task) -> dict[str, Any]:
     )
     if given.get("licence") or given.get("citation"):
         describe(task.space.database, given["dataset"], given.get("licence", ""), given.get("citation", ""))
+    if given.get("merge") and given.get("put_away"):
+        put_away = [entry.id for entry in task.space.datasets() if entry.name in given["merge"]]
+        for dataset in put_away:
+            archive_dataset(task.space.database, dataset, now=datetime.now(UTC))
     task.say(report_text(report, 40))
     counts = report.counts
     sentence = f"{counts['images']:,} images are in {report.dataset}; {counts['problems']:,} remarks"
@@ -105,13 +117,26 @@ def export(task: Task) -> dict[str, Any]:
 
 
 def report(task: Task) -> dict[str, Any]:
-    """Arguments: ``run``."""
-    from core.report.page import run_report
-
-    opened = task.space.open_run(int(task.arguments["run"]))
+    """Arguments: ``run``, with ``regions`` (ids) and ``said`` of a selection of it; or ``evaluation``."""
+    given = task.arguments
     told = task.progress_for("report", "parts")
-    path = _keep(task, f"run{opened.id}-report.html", run_report(task.space, opened, progress=told).encode("utf-8"))
-    return {"file": path.name, "run": opened.id, "sentence": f"the report is {path.name}"}
+    if "evaluation" in given:
+        from core.assess.storing import open_evaluation
+        from core.report.judged import evaluation_report
+
+        stored = open_evaluation(task.space, int(given["evaluation"]))
+        name, text = f"evaluation{stored.id}-report.html", evaluation_report(task.space, stored, progress=told)
+        of: dict[str, Any] = {"evaluation": stored.id}
+    else:
+        from core.report.page import run_report
+
+        opened = task.space.open_run(int(given["run"]))
+        regions = [int(region) for region in given["regions"]] if "regions" in given else None
+        text = run_report(task.space, opened, regions=regions, said=str(given.get("said", "")), progress=told)
+        name = f"run{opened.id}-{'selection-' if regions is not None else ''}report.html"
+        of = {"run": opened.id}
+    path = _keep(task, name, text.encode("utf-8"))
+    return {"file": path.name, **of, "sentence": f"the report is {path.name}"}
 
 
 def train(task: Task) -> dict[str, Any]:

@@ -35,6 +35,8 @@ _IDLE = 0.25
 _SWEEP_EVERY = 5.0
 _BEAT_EVERY = 1.0
 _WRITE_EVERY = 0.5
+NICE = 10
+"""How far workers stand back: pages that people wait for have the processor first."""
 
 
 @contextmanager
@@ -160,6 +162,7 @@ class _AtWork:
         """The progress callee of one stage."""
         began, at = time.monotonic(), datetime.now(UTC)
         first: list[int] = []
+        finished: list[float] = []
         written = [began - _WRITE_EVERY]
 
         def report(done: int, total: int) -> None:
@@ -172,7 +175,8 @@ class _AtWork:
                 self._worker.book.progress(self._job.id, stage, done, total, first[0], at)
                 if self._worker.book.hear(self._job.id):
                     self._cancelled.set()
-            if done >= total:
+            if done >= total and not finished:
+                finished.append(now)
                 self.say(f"{stage} done in {now - began:.1f} s")
             if self._cancelled.is_set():
                 raise Cancelled("the job was stopped on request; finished work is kept, retry to go on")
@@ -190,6 +194,8 @@ class _AtWork:
 def main(folder: str, lane: str) -> None:
     """``python -m core.jobs.worker WORKSPACE LANE``: work until ended or left alone."""
     parent = os.getppid()
+    if hasattr(os, "nice"):
+        os.nice(NICE)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     space = open_workspace(folder, create=False)
     worker = Worker(space, lane, alone=lambda: os.getppid() != parent)

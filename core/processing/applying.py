@@ -101,14 +101,15 @@ def _denoised(pixels: Pixels, name: str, length: float) -> Pixels:
     cv2 = _cv2()
     whole = np.ascontiguousarray(pixels)
     if name == "gaussian":
-        result: Pixels = cv2.GaussianBlur(whole, (0, 0), max(length, 0.1))
-    else:
-        result = cv2.medianBlur(whole, max(3, 2 * round((length - 1) / 2) + 1))
+        blurred: Pixels = cv2.GaussianBlur(whole, (0, 0), max(length, 0.1))
+        return blurred
+    result: Pixels = cv2.medianBlur(whole, max(3, 2 * round((length - 1) / 2) + 1))
     return result
 
 
-def _as_bytes(values: NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+def _as_bytes(values: NDArray[Any]) -> Pixels:
+    rounded: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _cv2() -> Any:

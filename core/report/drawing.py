@@ -5,11 +5,13 @@ The contract: pure; every text is escaped; numbers are rounded to what they carr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.evaluate.intervals import Interval
 
 WIDTH, HEIGHT = 720, 260
 REFERENCE, TARGET, FLAGGED, INK = "#7c93a8", "#d98032", "#1c8a4e", "#44525f"
@@ -95,6 +97,31 @@ def bars(names: Sequence[str], counts: Sequence[int]) -> str:
             f'<text x="{216 + length:.1f}" y="{y + 12}">{number:,}</text>'
         )
     return _figure(parts, "Images of each concept", 12 + row * len(names))
+
+
+def intervals(values: Mapping[str, Interval]) -> str:
+    """Figures in [0, 1] with their intervals, one a line."""
+    if not values:
+        return _empty("There is no figure.")
+    row, left = 24, 210
+    width = WIDTH - left - 60
+    parts = [
+        f'<line x1="{left + width * tick / 4:.1f}" x2="{left + width * tick / 4:.1f}" y1="0" y2="{row * len(values)}" '
+        f'stroke="#dde3e8"/><text x="{left + width * tick / 4:.1f}" y="{row * len(values) + 16}" '
+        f'text-anchor="middle">{tick / 4:g}</text>'
+        for tick in range(5)
+    ]
+    for place, (name, one) in enumerate(values.items()):
+        y = row * place + row / 2
+        at = [left + width * min(1.0, max(0.0, value)) for value in (one.low, one.value, one.high) if value == value]
+        parts.append(f'<text x="{left - 10}" y="{y + 4}" text-anchor="end">{escape(name)}</text>')
+        if len(at) == 3:
+            parts.append(
+                f'<line x1="{at[0]:.1f}" x2="{at[2]:.1f}" y1="{y}" y2="{y}" stroke="{REFERENCE}" stroke-width="5"/>'
+            )
+        if at:
+            parts.append(f'<circle cx="{at[len(at) // 2]:.1f}" cy="{y}" r="5" fill="{TARGET}"/>')
+    return _figure(parts, "Figures with their intervals", row * len(values) + 22)
 
 
 def _x(value: float, low: float, high: float) -> float:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.catalogue.describing import Description, archive_dataset, describe, descriptions, problems_of
-from dashboard import bringing, following, going, parts, words
+from dashboard import bringing, correcting, following, going, parts, words
 from dashboard.desk import Desk
 
 
@@ -26,6 +26,7 @@ def page(desk: Desk) -> None:
     for entry in live:
         with st.expander(parts.unmarked(entry.name), key=f"dataset_{entry.id}", expanded=len(live) == 1):
             _card(desk, entry)
+    correcting.merging(desk, [entry.name for entry in live])
     _archive([entry for entry in found if entry.archived_at is not None], desk)
     bringing.section(desk)
 
@@ -40,6 +41,7 @@ def _card(desk: Desk, entry: Description) -> None:
         if st.button("Save", key=f"describe_{entry.id}"):
             describe(desk.workspace.database, entry.name, licence, citation)
             st.rerun()
+    correcting.section(desk, entry)
     parts.section("Where it came from")
     for one in reversed(entry.imports):
         given = ", ".join(

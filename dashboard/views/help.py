@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import believing, explained, explained_detectors, explained_looking, findings, parts
+from dashboard import believing, explained, explained_detectors, explained_looking, explained_work, findings, parts
 from dashboard.explained import Entry
 from dashboard.state import View
 
@@ -40,6 +40,8 @@ def page(view: View) -> None:
             believing.section(view)
     if not found:
         parts.note("No rule here has that word; the words and keys are below.")
+    parts.section("How is the work done?")
+    _entries("work", explained_work.WORK)
     with parts.pair("learn") as (left, right):
         with left, parts.card("glossary", "Words"):
             parts.facts(explained.GLOSSARY)

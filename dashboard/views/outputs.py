@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from core.console import duration
 from core.jobs.doing import outputs_folder
 from core.publish.writing import FORMATS, WRITERS
-from dashboard import following, parts, reopened
+from dashboard import choosing, evaluating, following, parts, reopened, state
 from dashboard.desk import Desk, ask
+
+if TYPE_CHECKING:
+    from core.runs import RunInfo
 
 _PREVIEWED = (".csv", ".json", ".txt", ".yaml")
 _PREVIEW_BYTES = 4000
+ALL, FLAGGED, SELECTED = "all regions", "flagged regions", "the current selection"
 
 
 def page(desk: Desk) -> None:
@@ -39,32 +45,58 @@ def _make(desk: Desk) -> None:
     if not done:
         parts.note("There is no finished run to take anything from.")
         return
+    judged = {one.id: one for one in evaluating.stored(desk.workspace)}
     with (
         parts.card("make", "Make one"),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         run = st.selectbox("Run", list(done), key="make_run", format_func=lambda n: f"{n} · {done[n].name}")
-        kinds = ["report", *FORMATS]
+        kinds = ["report", *(["evaluation"] if judged else []), *FORMATS]
         kind = st.selectbox(
             "As",
             kinds,
             key="make_kind",
             format_func=_title,
         )
-        whole = kind == "report"
-        only = "all regions" if whole else st.selectbox("Of", ["all regions", "flagged regions"], key="make_of")
+        if kind == "evaluation":
+            of: Any = st.selectbox("Of", list(judged), key="make_judged", format_func=lambda n: judged[n].title)
+        else:
+            of = st.selectbox("Of", [ALL, FLAGGED, *([SELECTED] if kind == "report" else [])], key="make_of")
         if st.button("Make it", key="make_it", type="primary"):
-            if whole:
-                ask(desk.workspace, "report", f"Report of run {run}", {"run": run}, key="report")
+            if kind in ("report", "evaluation"):
+                title, arguments = _report(desk, done[run], kind, of)
+                ask(desk.workspace, "report", title, arguments, key="report")
             else:
-                conditions = ["flagged=true"] if only == "flagged regions" else []
+                conditions = ["flagged=true"] if of == FLAGGED else []
                 arguments = {"run": run, "format": kind, "conditions": conditions}
                 ask(desk.workspace, "export", f"{_title(kind)} of run {run}", arguments, key="export")
             st.rerun()
 
 
+def _report(desk: Desk, info: RunInfo, kind: str, of: Any) -> tuple[str, dict[str, Any]]:
+    """A report's title, and what its job is told."""
+    if kind == "evaluation":
+        return f"Report of evaluation {of}", {"evaluation": int(of)}
+    if of == ALL:
+        return f"Report of run {info.id}", {"run": info.id}
+    run = state.open_run(desk.workspace, info)
+    if of == FLAGGED:
+        rows, said = np.flatnonzero(run.table["flagged"].to_numpy(bool)), FLAGGED
+    else:
+        selection = choosing.current()
+        found = choosing.found(run, selection)
+        rows, said = choosing.rows(run, found, selection), choosing.in_words(selection)
+    regions = [int(region) for region in run.table["region_id"].to_numpy()[rows]]
+    return f"Report of {of}, run {info.id}", {"run": info.id, "regions": regions, "said": said}
+
+
 def _title(kind: str) -> str:
-    plain = {"report": "Report, one HTML file", "csv": "Table, CSV", "json": "Table, JSON"}
+    plain = {
+        "report": "Report, one HTML file",
+        "evaluation": "Report of an evaluation, one HTML file",
+        "csv": "Table, CSV",
+        "json": "Table, JSON",
+    }
     return plain.get(kind) or WRITERS[kind].title
 
 

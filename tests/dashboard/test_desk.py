@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as given_by
 from PIL import Image
 
 from core.catalogue.describing import descriptions
+from core.catalogue.editing import acts_of, edit_images
 from core.catalogue.formats.columns import KEPT, SYNONYMS
 from core.errors import WorkspaceError
 from core.jobs.asking import ask, book
@@ -19,7 +21,7 @@ from core.jobs.lanes import LANE_OF
 from core.jobs.worker import Worker
 from core.serving import ROOTS_VARIABLE
 from core.workspace import open_workspace
-from dashboard import finding, leading, mapping, sending, state
+from dashboard import catalogued, correcting, finding, leading, mapping, sending, state
 from tests.dashboard.synthetic import make_workspace
 from tests.dashboard.test_pages import opened, said
 from tests.small import make_collection
@@ -244,3 +246,34 @@ def test_a_role_that_moves_leaves_the_column_that_had_it(monkeypatch):
     monkeypatch.setattr(st, "session_state", kept)
     mapping._changed("k", ["a", "b"])
     assert kept[mapping.TOLD] == {"a": KEPT, "b": "depth"}
+
+
+def test_metadata_is_edited_and_undone_and_datasets_are_merged(empty):
+    table = str(finding.roots()[0] / "frames.csv")
+    for name in ("d", "e"):
+        ask(empty, "import", name, {"source": table, "dataset": name}, actor="t")
+    Worker(empty, "files").work(until_idle=True)
+    images = catalogued.images(empty, ["d"])
+    frame = correcting._frame(images)
+    changes = correcting._changes(frame, {0: {"site": "Ridge", "depth, m": 12.5, "time, UTC": "2024-05-01T12:00:00"}})
+    assert {change.field for change in changes} == {"site", "depth_m", "taken_at"}
+    act = edit_images(empty.database, changes, actor="me", now=datetime.now(UTC))
+    changed = correcting._frame(catalogued.images(empty, ["d"])).iloc[0]
+    assert (changed["site"], changed["depth, m"], str(changed["time, UTC"])) == ("Ridge", 12.5, "2024-05-01 12:00:00")
+    app = opened("datasets")
+    app.session_state[f"edit_{images_dataset(empty, 'd')}"] = True
+    app.run()
+    assert not app.exception
+    app.button(key=f"edit_undo_{act}").click().run()
+    assert not app.exception
+    assert acts_of(empty.database, images_dataset(empty, "d"))[0].undone
+    app.multiselect(key="merge_names").set_value(["d", "e"]).run()
+    app.text_input(key="merge_name").set_value("both").run()
+    app.checkbox(key="merge_put_away").check().run()
+    app.button(key="merge_start").click().run()
+    Worker(empty, "files").work(until_idle=True)
+    assert [(entry.name, entry.images) for entry in empty.datasets()] == [("both", 8)]
+
+
+def images_dataset(space, name):
+    return next(entry.id for entry in space.datasets() if entry.name == name)

@@ -241,3 +241,27 @@ def test_options_of_an_import_travel_as_json(tmp_path):
 def test_a_job_that_is_not_there(space):
     with pytest.raises(WorkspaceError, match="there is no job 9"):
         book(space).job(9)
+
+
+KEEPING = "import sys, os, time; from pathlib import Path; from core.jobs.keeping import Keeper; "
+KEEPING += "k = Keeper(Path(sys.argv[1])); k.start(); time.sleep(600)"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX only")
+def test_a_worker_whose_server_was_killed_ends_its_job_and_no_second_one_begins_it(space, tmp_path):
+    job = importing(space, make_collection(tmp_path / "many", dives=60, frames=10))
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
+    server = subprocess.Popen([sys.executable, "-c", KEEPING, str(space.root)], cwd=ROOT, env=environment)
+    wait(space, job.id, "running")
+    server.kill()
+    server.wait()
+    keeper = Keeper(space.root, environment)
+    keeper.start()
+    try:
+        later = importing(space, tmp_path / "many" / "frames.csv", "later")
+        assert wait(space, later.id, "done").attempts == 1
+    finally:
+        keeper.stop()
+    done = book(space).job(job.id)
+    assert (done.state, done.attempts) == ("done", 1)
+    assert sum(": begins" in line for line in log_tail(space.root, job.id)) == 1

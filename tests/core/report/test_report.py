@@ -6,10 +6,15 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from core.assess.storing import open_evaluation
 from core.between import clusters_between, flags_between, settings_between
+from core.errors import WorkspaceError
 from core.report.drawing import bars, histogram, scatter
-from core.report.page import MOST_BYTES, run_report
+from core.report.frame import MOST_BYTES
+from core.report.judged import evaluation_report
+from core.report.page import run_report
 from core.settings import OodSettings, RunSettings
 from core.workspace import open_workspace
 from tests.dashboard.synthetic import HOSTILE, make_workspace
@@ -29,6 +34,43 @@ def test_a_report_stands_alone(tmp_path):
         assert title in text
     assert text == run_report(space, space.open_run(2))
     space.close()
+
+
+def stands_alone(text):
+    assert len(text.encode()) < MOST_BYTES
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", text)
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+    assert "data:image/jpeg;base64," in text
+    assert HOSTILE not in text
+
+
+def test_a_report_of_a_selection_is_about_its_regions_alone(tmp_path):
+    space = open_workspace(make_workspace(tmp_path, 12, 4), create=False)
+    run = space.open_run(2)
+    ids = run.table["region_id"].tolist()[:7]
+    text = run_report(space, run, regions=ids, said="dive <1>")
+    stands_alone(text)
+    assert "Selection: dive &lt;1&gt;" in text
+    assert "<b>7</b>regions" in text
+    assert "How strange is the selection?" in text
+    with pytest.raises(WorkspaceError, match="none of these regions"):
+        run_report(space, run, regions=[-1])
+    space.close()
+
+
+def test_a_report_of_an_evaluation_stands_alone(taught_folder):
+    space = open_workspace(taught_folder, create=False)
+    try:
+        stored = open_evaluation(space, 1)
+        text = evaluation_report(space, stored)
+        stands_alone(text)
+        for title in ("How far can it be trusted?", "By concept", "Spoiled pictures", "Where it is most wrong"):
+            assert title in text
+        assert str(stored.overall["ap_macro"]) in text
+        assert "true: " in text
+    finally:
+        space.close()
 
 
 def test_figures_say_when_there_is_nothing():
