@@ -12,8 +12,8 @@ are bootstraps over videos or dives, averaged over the halves.
 
 Whole frames of the 4:3 camera are partly told by their padding: read the cut ones for what is left of it. Held-out
 concepts lie near chance for every detector and baseline with these weights, some below: a small object hardly moves the
-vector of a whole frame, and whether a video shows one goes with what else it shows. What lifts them is a finer look
-(`--regions tiles:2x3`) or a body trained on such pictures, not another detector.
+vector of a whole frame, and whether a video shows one goes with what else it shows. Tiles do not lift them, a larger
+input does a little once frames are compared within their videos: see ``benchmarks/ood_finer.py``.
 """
 
 from __future__ import annotations
