@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard import indexing, likeness, ordering, parts, saved, selecting, state, words
+from core.space.areas import plane, within
+from dashboard import called, indexing, likeness, ordering, parts, saved, selecting, state, words
 from dashboard.indexing import SPANS, Facet, Index, Span
 from dashboard.selecting import FACETS, LACKING, PARAMETERS, TEXTS, Found, Selection
 
 if TYPE_CHECKING:
     from core.runs import Run
+    from core.space.areas import Area, Plane
     from dashboard.ordering import Order
 
 PAGES = ("", "browse", "map", "duplicates", "review", "predict")
@@ -140,6 +142,25 @@ def found(run: Run, selection: Selection) -> Found:
     return _found(run.key, condition(selection), run, selection)
 
 
+def fitting(run: Run, selection: Selection) -> Found:
+    """The regions that fit, without counts: areas alone, or no condition, do not wait for the index of the table."""
+    others = replace(selection, areas=())
+    if others.narrows:
+        return found(run, selection)
+    chosen = _within(run.key, tuple(area.to_text() for area in selection.areas), run, selection.areas)
+    return Found(chosen, {}, {}, {})
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _within(run_key: str, drawn: tuple[str, ...], _run: Run, _areas: tuple[Area, ...]) -> np.ndarray:
+    return within(_plane(run_key, _run), _areas)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _plane(run_key: str, _run: Run) -> Plane:
+    return plane(*(_run.table[name].to_numpy(dtype=float, na_value=np.nan) for name in ("x", "y")))
+
+
 def condition(selection: Selection) -> str:
     """The selection's conditions as a key for what is kept of them; orders make no difference."""
     return repr(selecting.to_query(replace(selection, like="", sort=Selection.sort)))
@@ -157,8 +178,8 @@ def value_name(facet: Facet, value: str) -> str:
     """A facet's value in words."""
     if value == LACKING:
         return {"concept": "unlabelled", "flagged": "not judged"}.get(facet, "not given")
-    if facet == "cluster" and value != "noise":
-        return f"cluster {value}"
+    if facet == "cluster":
+        return called.value(value)
     if facet == "lacks":
         return f"no {value}"
     return words.group(value) if facet == "group" else value
@@ -234,6 +255,11 @@ def _without(selection: Selection) -> list[tuple[str, Selection]]:
     return found
 
 
+def in_words(selection: Selection) -> str:
+    """The conditions as their chips say them; ``everything`` without any."""
+    return ", ".join(name for name, _ in _without(selection)) or "everything"
+
+
 def _end(span: Span, number: float) -> str:
     if span != "time":
         return f"{number:.6g}"
@@ -250,8 +276,3 @@ def count_sentence(found: Found) -> str:
         meets = "meets" if number == 1 else "meet"
         text += f" {words.count(number)} that {meets} everything else {'has' if number == 1 else 'have'} no {name}."
     return text
-def in_words(selection: Selection) -> str:
-    """The conditions as their chips say them; ``everything`` without any."""
-    return ", ".join(name for name, _ in _without(selection)) or "everything"
-
-

@@ -14,7 +14,7 @@ import streamlit as st
 
 from core.clusters.grouping import Edit, Grouping, Tree, replay, standing
 from core.clusters.log import read_edits
-from core.clusters.naming import Trait, Traits, set_apart, short_name, traits_of
+from core.clusters.naming import Trait, Traits, all_set_apart, short_name, traits_of
 from core.clusters.sorting import Sorting, SpaceFigures, compare_spaces, group_codes, single_concepts, sorts_by
 from core.space.clusters import Clusters
 from dashboard import words
@@ -91,7 +91,7 @@ def _clustered(run_key: str, edited: str, _run: Run, _edits: list[Edit]) -> Clus
     grouping = replay(labels, nodes, usable.tree if usable is not None else None, _edits)
     numbers = tuple(grouping.numbers())
     known = traits(_run.key, _run)
-    apart = {number: set_apart(known, grouping.labels == number) for number in numbers[:MOST_NAMED]}
+    apart = all_set_apart(known, grouping.labels, numbers[:MOST_NAMED])
     names = {number: _name(grouping, number, apart.get(number, [])) for number in numbers}
     return Clustered(f"{run_key} {edited}", grouping, usable, tree, tuple(standing(_edits)), numbers, apart, names)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, looking, parts, preparing, slots, why_panel, words
+from dashboard import assets, called, looking, parts, preparing, slots, why_panel, words
 from dashboard.boundary import boundary
 from dashboard.gallery import gallery
 from dashboard.payload import to_json
@@ -188,7 +188,7 @@ def _stated(notes: list[AnnotationEntry], record: pd.Series) -> None:
 
 
 def _metadata(view: View, record: pd.Series) -> None:
-    cluster = record["cluster"]
+    known_clusters = called.names(view.run, view.workspace)
     known = [
         ("Time", words.when(record["taken_at"])),
         ("Depth", words.metres(record["depth_m"])),
@@ -197,7 +197,7 @@ def _metadata(view: View, record: pd.Series) -> None:
         ("Group", words.text(record["group"])),
         ("Site", words.text(record["site"])),
         ("Camera", words.text(record["camera"])),
-        ("Cluster", words.MISSING if words.missing(cluster) else "noise" if cluster < 0 else str(int(cluster))),
+        ("Cluster", called.of(record["cluster"], known_clusters)),
         ("Size", f"{record['width']} × {record['height']} pixels"),
     ]
     parts.facts(known, "Where and when")

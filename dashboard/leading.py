@@ -43,7 +43,7 @@ def way(job: JobInfo) -> Way | None:
         return Way("Look at the job", "jobs") if job.state == "failed" else None
     found, given = job.result, job.arguments
     if job.kind == "run":
-        return Way("Open", "overview", {"run": str(found["run"])})
+        return Way("Open", str(given.get("page", "overview")), {"run": str(found["run"])})
     if job.kind == "train":
         return Way("Open", "predict", wishes={"predict_model": found["model"]})
     if job.kind == "predict":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import ordering, slots, words
+from dashboard import called, ordering, slots, words
 from dashboard.sheets import too_small
 
 if TYPE_CHECKING:
@@ -38,12 +38,15 @@ CAPTIONS = {
     "camera": lambda row: words.text(row["camera"]),
     "taken_at": lambda row: words.when(row["taken_at"]),
     "concepts": lambda row: ", ".join(row["concepts"]) if row["concepts"] is not None else "",
-    "cluster": lambda row: "noise" if row["cluster"] < 0 else f"cluster {row['cluster']}",
+    "cluster": lambda row: called.of(row["cluster"], row.get(CALLED, {})),
 }
 """What may stand under a picture, by column."""
 
 _FORM = b"items-2"
 """What `item` makes is kept by browsers for good under a listing's key; another form of it has other keys."""
+
+CALLED = "clusters called"
+"""In a record: what people call the run's clusters."""
 
 PREDICTED = "predicted:"
 """Before the id of stored predictions: what they say of a picture (`dashboard.slots.captions`)."""
@@ -75,7 +78,7 @@ class Listing:
         start = number * BLOCK
         rows = self.rows[start : start + BLOCK]
         columns = [name for name in self.captions if not name.startswith(PREDICTED)]
-        records = self.run.table[[*_NEEDED, *columns]].iloc[rows].to_dict("records")
+        records = _records(self.run, rows, columns)
         for name in self.captions:
             if name.startswith(PREDICTED):
                 lines = slots.captions(self.run, name.removeprefix(PREDICTED), rows)
@@ -84,6 +87,15 @@ class Listing:
             item(record, int(row), self.captions, self.extra[start + i] if start + i < len(self.extra) else "")
             for i, (row, record) in enumerate(zip(rows, records, strict=True))
         ]
+
+
+def _records(run: Run, rows: Sequence[int] | np.ndarray, columns: Sequence[str]) -> list[dict[Any, Any]]:
+    """Some rows of a run's table, with the clusters' names where clusters are told."""
+    records = run.table[[*_NEEDED, *columns]].iloc[list(rows)].to_dict("records")
+    if "cluster" not in columns:
+        return records
+    known = called.names(run)
+    return [{**record, CALLED: known} for record in records]
 
 
 def caption(column: str, record: dict[Any, Any]) -> str:
@@ -128,7 +140,7 @@ def item(record: dict[Any, Any], row: int, captions: Sequence[str], extra: str =
 def described(run: Run, rows: Sequence[int]) -> list[dict[str, Any]]:
     """Some regions of a run, each with what is known of its concepts, score, depth, group and cluster."""
     captions = [name for name in ("concepts", "ood_score", "depth_m", "group", "cluster") if name in run.table]
-    records = run.table[[*_NEEDED, *captions]].iloc[list(rows)].to_dict("records")
+    records = _records(run, rows, captions)
     made = [item(record, row, captions) for row, record in zip(rows, records, strict=True)]
     return [{**one, "lines": [line for line in one["lines"] if line.split(" ")[-1] != words.MISSING]} for one in made]
 
@@ -151,7 +163,9 @@ class Listings:
         """
         rows = np.ascontiguousarray(rows, dtype=np.int32)
         state = hashlib.blake2b(digest_size=12, person=_FORM)
-        for part in (run.key.encode(), rows.tobytes(), "\0".join(captions).encode(), "\0".join(extra).encode()):
+        told = repr(sorted(called.names(run).items())) if "cluster" in captions else ""
+        parts = (run.key, "\0".join(captions), "\0".join(extra), told)
+        for part in (rows.tobytes(), *(text.encode() for text in parts)):
             state.update(len(part).to_bytes(8, "little"))
             state.update(part)
         key = state.hexdigest()

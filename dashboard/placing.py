@@ -28,7 +28,7 @@ class Guests:
     """Regions of another run on the open map.
 
     Attributes:
-        rows: ``[Q]`` rows of that run, those farthest from everything on the map first left out beyond `MOST`.
+        rows: ``[Q]`` rows of that run, up to `MOST`, evenly out of those that this map lacks.
         left_out: How many more there were.
     """
 
@@ -90,16 +90,18 @@ def _guests(run_key: str, other_key: str, _view: View, _info: RunInfo) -> Guests
     rows = np.flatnonzero(~known)
     if not len(rows):
         raise CoreError("this map holds all of its regions already")
+    left_out = max(0, len(rows) - MOST)
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(np.int64)]
     table = run.table
     xy = table[["x", "y"]].to_numpy(dtype=float)
     on = np.flatnonzero(np.isfinite(xy).all(axis=1))
     placed = place(
-        np.asarray(other.embeddings[rows[:MOST]]),
+        np.asarray(other.embeddings[rows]),
         np.asarray(run.embeddings[on]),
         xy[on],
         table["cluster"].fillna(-1).to_numpy(dtype=np.int64)[on],
     )
-    return Guests(other, rows[:MOST], placed, max(0, len(rows) - MOST))
+    return Guests(other, rows, placed, left_out)
 
 
 def sentence(guests: Guests | None) -> str:

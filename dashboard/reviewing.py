@@ -6,6 +6,7 @@ The contract: plain JSON values, texts in a scientist's words; the same for ever
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from core.review.handing import Rule, hand_out
 from core.review.queues import QUEUES, queue_order
 from core.review.repeats import repeats, run_of
 from core.review.standing import recent, standing
-from dashboard import assets, slots, words
+from dashboard import assets, called, slots, words
 from dashboard.listings import LISTINGS
 from dashboard.payload import to_json
 from dashboard.theme import theme_for
@@ -145,7 +146,7 @@ def item(space: Workspace, run: Run, region: int) -> dict[str, Any]:
             "score": words.score(record["ood_score"]),
             "flagged": bool(record["flagged"]) if not words.missing(record["flagged"]) else False,
             "strange": _strange(run, record),
-            "facts": _facts(record),
+            "facts": _facts(record, called.names(run, space)),
             "said": _said(space, image),
             "marks": _marks(space, image),
             "repeats": len(near_duplicates(run, region)) - 1,
@@ -166,7 +167,13 @@ def recent_acts(space: Workspace, run: Run, actor: str) -> list[dict[str, Any]]:
     entries = [one for one in recent(space.database, run.id, actor) if one.region_id is not None]
     known = _rows_by_region(run.key, run)
     return [
-        {"act": one.act, "verdict": one.verdict, "concept": one.concept or "", "item": item(space, run, one.region_id)}
+        {
+            "act": one.act,
+            "verdict": one.verdict,
+            "concept": one.concept or "",
+            "boxes": list(one.boxes),
+            "item": item(space, run, one.region_id),
+        }
         for one in entries
         if one.region_id is not None and one.region_id in known
     ]
@@ -197,15 +204,14 @@ def _strange(run: Run, record: Any) -> list[str]:
     return said
 
 
-def _facts(record: Any) -> list[list[str]]:
-    cluster = record["cluster"]
+def _facts(record: Any, known_clusters: Mapping[int, str]) -> list[list[str]]:
     known = [
         ("Group", words.text(record["group"])),
         ("Depth", words.metres(record["depth_m"])),
         ("Time", words.when(record["taken_at"])),
         ("Site", words.text(record["site"])),
         ("Camera", words.text(record["camera"])),
-        ("Cluster", words.MISSING if words.missing(cluster) else "noise" if cluster < 0 else str(int(cluster))),
+        ("Cluster", called.of(record["cluster"], known_clusters)),
     ]
     return [[name, value] for name, value in known if value != words.MISSING]
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.runs import RunInfo
 from core.workspace import Workspace
-from dashboard import assets, choosing, desk, going, inspector, looking, parts, state, touring, waiting, words
+from dashboard import assets, called, choosing, desk, going, inspector, looking, parts, state, touring, waiting, words
 from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
@@ -133,6 +133,7 @@ def _page(show: Draw, theme: Theme) -> None:
         waiting.unfinished(space, info)
         return
     view = View(space, known, state.open_run(space, info), theme)
+    called.remember(view.run, space)
     touring.bar(view)
     show(view)
     _footer(view)

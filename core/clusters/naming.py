@@ -7,6 +7,7 @@ divergence), so a name begins with what tells most. Names are text from the cata
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,8 +110,58 @@ def set_apart(traits: Traits, members: NDArray[np.bool_]) -> list[Trait]:
         trait = _trait(kind, traits.texts[place], float(here[place]), inside, float(all_[place]), everything)
         if trait is not None:
             found.append(trait)
-    found += [trait for kind in ("depth", "time") if (trait := _band(traits, kind, members)) is not None]
-    return sorted(found, key=lambda trait: (-trait.tells, trait.kind, trait.text))
+    for kind, values in (("depth", traits.depth), ("time", traits.time)):
+        known = np.isfinite(values)
+        band = _band(kind, np.sort(values[known & members]), np.sort(values[known]))
+        found += [] if band is None else [band]
+    return _ordered(found)
+
+
+def all_set_apart(traits: Traits, labels: NDArray[np.integer], numbers: Sequence[int]) -> dict[int, list[Trait]]:
+    """`set_apart` of many clusters, each row looked at once and not once a cluster.
+
+    Args:
+        labels: ``[N]`` a cluster's number, or -1; numbers: those asked for.
+    """
+    from scipy.sparse import csr_matrix
+
+    place = np.full(int(labels.max(initial=-1)) + 2, -1, np.int64)
+    place[list(numbers)] = np.arange(len(numbers))
+    own = place[labels]  # -1 takes the last place, which is -1
+    rows = np.flatnonzero(own >= 0)
+    shape = (len(numbers), len(labels))
+    member = csr_matrix((np.ones(len(rows)), (own[rows], rows)), shape=shape)
+    here = (member @ traits.has).tocsr()  # type: ignore[operator]
+    all_ = np.asarray(traits.has.sum(axis=0)).ravel()  # type: ignore[attr-defined]
+    totals = {kind: float(known.sum()) for kind, known in traits.known.items()}
+    inside = {kind: np.bincount(own[rows][known[rows]], minlength=len(numbers)) for kind, known in traits.known.items()}
+    found: dict[int, list[Trait]] = {}
+    for at, number in enumerate(numbers):
+        line = slice(here.indptr[at], here.indptr[at + 1])
+        made = []
+        for column, count in zip(here.indices[line].tolist(), here.data[line].tolist(), strict=True):
+            kind = traits.kinds[column]
+            size = float(inside[kind][at])
+            made.append(_trait(kind, traits.texts[column], count, size, float(all_[column]), totals[kind]))
+        found[number] = [trait for trait in made if trait is not None]
+    for kind, values in (("depth", traits.depth), ("time", traits.time)):
+        for number, trait in zip(numbers, _bands(kind, values, own, len(numbers)), strict=True):
+            found[number] += [] if trait is None else [trait]
+    return {number: _ordered(made) for number, made in found.items()}
+
+
+def _ordered(traits: list[Trait]) -> list[Trait]:
+    return sorted(traits, key=lambda trait: (-trait.tells, trait.kind, trait.text))
+
+
+def _bands(kind: str, values: NDArray[np.float64], own: NDArray[np.int64], count: int) -> list[Trait | None]:
+    """`_band` of every cluster, by values sorted once within the clusters and once over all."""
+    known = np.flatnonzero(np.isfinite(values))
+    everyone = np.sort(values[known])
+    rows = known[own[known] >= 0]
+    order = rows[np.lexsort((values[rows], own[rows]))]
+    ends = np.searchsorted(own[order], np.arange(count + 1))
+    return [_band(kind, values[order[ends[at] : ends[at + 1]]], everyone) for at in range(count)]
 
 
 def _trait(kind: str, text: str, here: float, inside: float, all_: float, everything: float) -> Trait | None:
@@ -135,11 +186,8 @@ def _divergence(p: float, q: float) -> float:
     return (to(p) + to(q)) / 2
 
 
-def _band(traits: Traits, kind: str, members: NDArray[np.bool_]) -> Trait | None:
-    """The middle four fifths of a cluster's depths or times, where that band is narrow for the collection."""
-    values = traits.depth if kind == "depth" else traits.time
-    known = np.isfinite(values)
-    inside = values[known & members]
+def _band(kind: str, inside: NDArray[np.float64], everyone: NDArray[np.float64]) -> Trait | None:
+    """The middle four fifths of a cluster's sorted depths or times, where that band is narrow for all of them."""
     if len(inside) < 3:
         return None
     low, high = (float(value) for value in np.quantile(inside, (0.1, 0.9)))
@@ -151,9 +199,14 @@ def _band(traits: Traits, kind: str, members: NDArray[np.bool_]) -> Trait | None
         low, high = float(np.floor(low)), float(np.ceil(high))
         first, last = (str(np.datetime64(int(day), "D")) for day in (low, max(low, high - 1)))
         text = first if first == last else f"{first} to {last}"
-    within = known & (values >= low) & (values <= high)
-    counts = float(within[members].sum()), float(len(inside)), float(within.sum()), float(known.sum())
-    return _trait(kind, text, *counts)
+    return _trait(
+        kind, text, _between(inside, low, high), float(len(inside)), _between(everyone, low, high), len(everyone)
+    )
+
+
+def _between(ordered: NDArray[np.float64], low: float, high: float) -> float:
+    """How many sorted values lie in a closed interval."""
+    return float(np.searchsorted(ordered, high, side="right") - np.searchsorted(ordered, low, side="left"))
 
 
 def short_name(traits: list[Trait]) -> str:

@@ -12,8 +12,6 @@ The contract:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from core.errors import GraphError
 from core.neighbours.cells import Cells, chunks, divide, enough, lists
 from core.neighbours.graph import Graph, Graphs, Pass, checked, mask_own
 from core.neighbours.identical import to_rows
+from core.neighbours.recall import GraphRecall, Recall
 from core.neighbours.select import SELF, NearestColumns
 from core.neighbours.vectors import Vectors, find_nodes, full_precision, graph_device, similarity
 from core.progress import Progress, silent
@@ -31,32 +30,6 @@ _QUERIES = 2048
 _COLUMNS = 4096
 _FEWEST = 8  # cells looked into: a few rows that lie apart are easily missed by a sample
 _SPARE = 4  # times k reference nodes are in reach, before the own group is left out
-
-
-@dataclass(frozen=True)
-class GraphRecall:
-    """How much of the truth an approximate graph holds.
-
-    Attributes:
-        mean: Mean share of a row's true neighbours that were found, in [0, 1], larger is better; 1 without columns.
-        low: The 5th percentile of the rows' shares.
-        rows: Rows of the sample.
-        cells, looked_into: Cells in total, and how many were looked into at least.
-    """
-
-    mean: float
-    low: float
-    rows: int
-    cells: int
-    looked_into: int
-
-
-@dataclass(frozen=True)
-class Recall:
-    """The recall of both graphs."""
-
-    all: GraphRecall
-    reference: GraphRecall
 
 
 def approximate_graphs(

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.neighbours.approximate import Recall, approximate_graphs
+from core.neighbours.approximate import approximate_graphs
 from core.neighbours.graph import Graph, Graphs, reference_graph, similarity_graphs
+from core.neighbours.recall import Recall
 from core.neighbours.vectors import Vectors
 from core.progress import Progress, silent
 

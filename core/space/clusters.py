@@ -153,8 +153,10 @@ def _nodes(tree: CondensedTree, labels: NDArray[np.int32], count: int) -> NDArra
     left_from = np.empty(rows, np.int64)
     left_from[tree.child[leaving]] = tree.parent[leaving]
     nodes = np.empty(count, np.int32)
+    order = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[order], np.arange(count + 1))
     for label in range(count):
-        meeting = set(np.unique(left_from[labels == label]).tolist())
+        meeting = set(np.unique(left_from[order[ends[label] : ends[label + 1]]]).tolist())
         while len(meeting) > 1:
             deepest = max(meeting)
             meeting.remove(deepest)

@@ -10,7 +10,7 @@ import streamlit as st
 from core.clusters.naming import commonest
 from core.clusters.portraits import edge, representatives
 from core.clusters.sorting import group_codes
-from dashboard import cluster_figures, cluster_work, clustering, parts, words
+from dashboard import cluster_figures, cluster_work, clustering, parts, remaking, words
 from dashboard.clustering import Clustered
 from dashboard.gallery import gallery
 from dashboard.state import View
@@ -30,6 +30,7 @@ def page(view: View) -> None:
         parts.empty("There are no clusters", "Nothing on this run's map lies close enough together to be a group.")
         with st.container():
             cluster_work.undoing(view, clusters)
+        remaking.other_clusters(view)
         return
     parts.heading(
         "What groups are there?",
@@ -51,6 +52,7 @@ def page(view: View) -> None:
     else:
         _detail(view, clusters, number)
     _spaces(view)
+    remaking.other_clusters(view)
 
 
 def _list(view: View, clusters: Clustered) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -16,9 +16,11 @@ from dashboard import (
     faceting,
     looking,
     map_component,
+    map_facts,
     map_layers,
     parts,
     placing,
+    remaking,
     words,
 )
 from dashboard.gallery import gallery
@@ -30,7 +32,6 @@ from dashboard.state import View
 if TYPE_CHECKING:
     from core.runs import Run
     from core.space.areas import Area
-    from core.space.quality import MapQuality
     from dashboard.clustering import Clustered
     from dashboard.colouring import Colouring
     from dashboard.selecting import Found
@@ -56,6 +57,11 @@ def _colours(run_key: str, _run: Run) -> list[str]:
     return colouring.available(_run.table)
 
 
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _names(key: str, _ground: Ground, _clusters: Clustered) -> list[dict[str, Any]]:
+    return map_layers.places(_ground.positions, *_clusters.dense())
+
+
 def page(view: View) -> None:
     """Draw the page."""
     title = "Where does it sit?"
@@ -65,7 +71,7 @@ def page(view: View) -> None:
         parts.empty("This run has no map", "Its regions were not laid out on a plane. Run the pipeline again.")
         return
     selection = choosing.current()
-    found = choosing.found(view.run, selection)
+    found = choosing.fitting(view.run, selection)
     flags = map_layers.flags(ground.kinds, found.mask)
     scores = view.run.table["ood_score"].to_numpy(dtype=float, na_value=np.nan)
     ringed = map_layers.strangest(scores, flags)
@@ -77,14 +83,13 @@ def page(view: View) -> None:
     with st.container():  # there also when it is empty: what comes after keeps its place, and the map is not made anew
         choosing.chips(selection)
     with st.container(border=True, key="card_map"):
-        _map(view, ground, flags, ringed, selection, found)
+        _map(view, ground, flags, ringed, selection)
     _gallery(view, found, selection, ringed)
-    _quality(view)
+    map_facts.quality(view)
+    remaking.another_map(view)
 
 
-def _map(
-    view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection, chosen: Found
-) -> None:
+def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_tools"):
         with st.container(width=240):
             name = _choose_colour(_colours(view.run.key, view.run))
@@ -105,7 +110,7 @@ def _map(
         colour_named=f"{name} {key}",
         narrowed=selection.narrows,
         ringed=ringed,
-        names=map_layers.places(ground.positions, *clusters.dense()) if clusters is not None else [],
+        names=_names(clusters.key, ground, clusters) if clusters is not None else [],
         areas=selection.areas,
         items=f"{assets.base()}/items/{view.run.id}?rows={{rows}}",
         sheet=f"{assets.base()}/sheet/{view.run.id}?rows={{rows}}&tile=128",
@@ -121,7 +126,7 @@ def _map(
     height = round(HEIGHT * min(view.theme.scale, 1.1))
     with parts.beside("map") as (narrow, wide):
         with narrow:
-            _facets(view, selection, chosen, height)
+            _facets(view, selection, height)
         with wide:
             map_component.draw(scene, key="map", height=height, on_open=opened, on_areas=_areas_drawn)
     parts.note(sentence(flags, ringed))
@@ -129,9 +134,10 @@ def _map(
     parts.note(placing.sentence(guests))
 
 
-def _facets(view: View, selection: Selection, found: Found, height: int) -> None:
+def _facets(view: View, selection: Selection, height: int) -> None:
     """What the map can be narrowed by; away unless wished, so that the map has the room."""
     if st.session_state.get(_FACETS):
+        found = choosing.found(view.run, selection)
         faceting.facets(view, selection, found, height=round(height / view.theme.scale))
     else:
         parts.folded()
@@ -188,25 +194,3 @@ def _gallery(view: View, found: Found, selection: Selection, ringed: np.ndarray)
         height=420,
         empty="No region on the map fits. Draw another area, or take a condition away.",
     )
-
-
-def _quality(view: View) -> None:
-    remark = "Two figures in [0, 1] from a sample of 500 regions and their 15 nearest; 1 keeps every neighbourhood."
-    with parts.card("quality", "How far can the map be believed?", remark):
-        if not st.toggle("Measure it", key="map_measured"):
-            return
-        quality = _measured(view.run.key, view.run)
-        parts.note(
-            f"Trustworthiness {quality.trustworthiness:.3f}: it falls when what lies together here is not alike. "
-            f"Continuity {quality.continuity:.3f}: it falls when what is alike was torn apart."
-        )
-
-
-@st.cache_resource(max_entries=4, show_spinner="Comparing neighbourhoods …")
-def _measured(run_key: str, _run: Run) -> MapQuality:
-    from core.space.quality import map_quality
-
-    xy = _run.table[["x", "y"]].to_numpy(dtype=float)
-    rows = np.flatnonzero(np.isfinite(xy).all(axis=1))
-    vectors = _run.embeddings if len(rows) == len(xy) else np.asarray(_run.embeddings[rows])
-    return map_quality(vectors, xy[rows], sample=500)

@@ -11,7 +11,7 @@ import streamlit as st
 from core.console import duration
 from core.processing.steps import in_words
 from core.runs import RunInfo
-from dashboard import following, going, parts, starting, two_runs, words
+from dashboard import following, going, map_facts, parts, remaking, starting, two_runs, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk, ask
 
@@ -56,6 +56,9 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
                 ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
                 ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
                 ("regions", str(info.settings.regions)),
+                ("map", remaking.projection_in_words(info.settings.projection)),
+                ("clusters", remaking.clusters_in_words(info.settings.clusters)),
+                ("neighbours", _searched(desk.workspace, info)),
                 ("begun", words.when(datetime.fromisoformat(info.created_at))),
                 ("computing took", _took(desk.workspace, info)),
             ]
@@ -87,6 +90,13 @@ def _buttons(desk: Desk, info: RunInfo, pinned: bool) -> None:
     if st.button("Archive", key=f"run_archive_{info.id}", disabled=info.state == "running"):
         journal.archive(info.id, True)
         st.rerun()
+
+
+def _searched(space: Workspace, info: RunInfo) -> str:
+    """How the neighbours of a finished run were found, where that is not exact."""
+    if info.state != "done" or not info.settings.search.approximate(info.counts.get("regions", 0), "cpu"):
+        return ""
+    return map_facts.search_sentence(space.open_run(info.id))
 
 
 def _took(space: Workspace, info: RunInfo) -> str:

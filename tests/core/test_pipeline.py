@@ -17,10 +17,20 @@ import pytest
 from core.catalogue.importing import import_images, plan_import
 from core.catalogue.records import ReadOptions
 from core.errors import Cancelled, CoreError, GraphError, SelectionError, WorkspaceError
+from core.neighbours.recall import GraphRecall
 from core.pipeline import execute
 from core.progress import silent
 from core.runs import TABLE_COLUMNS
-from core.settings import EmbedSettings, OodSettings, ProjectionSettings, RegionSettings, RunSettings
+from core.settings import (
+    ClusterSettings,
+    EmbedSettings,
+    OodSettings,
+    ProjectionSettings,
+    RegionSettings,
+    RunSettings,
+    SearchSettings,
+)
+from core.space.quality import MapQuality
 from core.workspace import open_workspace
 from tests.small import NETWORK, draw, make_collection, random_weights
 
@@ -129,7 +139,37 @@ def test_only_what_depends_on_a_change_is_computed_again(workspace, weights):
     assert {stage for stage in before if before[stage] != after[stage]} == {"scores"}
     other_map = run(workspace, settings_for(weights, projection=ProjectionSettings(seed=5)))
     after = workspace.open_run(other_map.info.id).manifest["artefacts"]
-    assert {stage for stage in before if before[stage] != after[stage]} == {"projection", "clusters"}
+    assert {stage for stage in before if before[stage] != after[stage]} == {
+        "projection",
+        "clusters",
+        "quality",
+    }
+    leaf = run(workspace, settings_for(weights, clusters=ClusterSettings(method="leaf", min_cluster_size=3)))
+    after = workspace.open_run(leaf.info.id).manifest["artefacts"]
+    assert {stage for stage in before if before[stage] != after[stage]} == {"clusters"}
+    assert workspace.open_run(first.info.id).artefact("quality", MapQuality).rows == first.counts["regions"]
+
+
+def test_an_approximate_run_says_its_recall_and_is_another_run_only_where_it_is_approximate(workspace, weights):
+    first = run(workspace, settings_for(weights))
+    assert run(workspace, settings_for(weights, search=SearchSettings("exact"))).reused
+    near = run(workspace, settings_for(weights, search=SearchSettings("auto", limit=5)))
+    assert not near.reused
+    assert run(workspace, settings_for(weights, search=SearchSettings("approximate"))).reused
+    opened, exact = workspace.open_run(near.info.id), workspace.open_run(first.info.id)
+    recall = opened.artefact("recall_reference", GraphRecall)
+    assert recall.mean == 1.0, "so few regions lie in one cell"
+    assert opened.artefact("recall_all", GraphRecall).rows > 0
+    assert exact.artefact("recall_all", GraphRecall) is None
+    np.testing.assert_allclose(opened.table["ood_score"], exact.table["ood_score"], atol=1e-6)
+    assert not opened.damage()
+
+
+def test_a_supervised_map_reads_the_labels_and_a_flat_one_needs_none(workspace, weights):
+    for method in ("supervised", "pca"):
+        made = run(workspace, settings_for(weights, projection=ProjectionSettings(method=method, fast=True)))
+        table = workspace.open_run(made.info.id).table
+        assert np.isfinite(table[["x", "y"]].to_numpy()).all()
 
 
 def test_one_frame_more_embeds_one_frame(tmp_path, weights):

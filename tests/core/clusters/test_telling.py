@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.clusters.naming import set_apart, short_name, traits_of
+from core.clusters.naming import all_set_apart, set_apart, short_name, traits_of
 from core.clusters.placing import place
 from core.clusters.portraits import edge, kinds_within, representatives
 from core.clusters.sorting import compare_spaces, group_codes, single_concepts, sorts_by
@@ -44,6 +46,30 @@ def test_what_sets_apart_is_told_and_what_all_share_is_not():
     assert "camera" not in by_kind
     assert short_name(found).startswith("crab, ")
     assert short_name(found).count(",") <= 2
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_all_clusters_at_once_are_told_as_each_alone(seed, count):
+    rng = np.random.default_rng(seed)
+    some = rng.random(count) < 0.7
+    frame = pd.DataFrame(
+        {
+            "concepts": [list(rng.choice(["crab", "eel", "sponge"], rng.integers(0, 3), replace=False)) for _ in some],
+            "labelled": rng.random(count) < 0.5,
+            "group": rng.choice(["", "a", "b"], count),
+            "site": rng.choice(["x", "y"], count),
+            "camera": np.where(some, "c", None),
+            "depth_m": np.where(some, rng.integers(0, 40, count) * 10.0, np.nan),
+            "taken_at": pd.to_datetime(np.where(some, "2020-01-01", "2020-03-01"), utc=True),
+        }
+    )
+    labels = rng.integers(-1, 5, count)
+    known = traits_of(frame)
+    numbers = [int(number) for number in np.unique(labels[labels >= 0])]
+    together = all_set_apart(known, labels, numbers)
+    assert list(together) == numbers
+    for number in numbers:
+        assert together[number] == set_apart(known, labels == number)
 
 
 def test_a_cluster_like_all_others_has_no_name():
