@@ -10,12 +10,13 @@ The contract:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from core.device import Numbers
+from core.embed.fusing import Quick
 from core.embed.geometry import Box, InputGeometry, geometry_for
 from core.settings import EmbedSettings
 
@@ -54,6 +55,7 @@ class Embedder:
         settings: What the embedder was loaded from; the input size is part of it.
         device, precision: Where and in which numbers `embed` computes.
         normaliser, body, ending, as_map: The parts, in the order in which they run.
+        quick: The faster form of `body`, where there is one.
     """
 
     name: str
@@ -69,6 +71,10 @@ class Embedder:
     body: nn.Module
     ending: nn.Module
     as_map: nn.Module
+    quick: Quick = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quick", Quick(self.body))
 
     def geometry(self, width: int, height: int, box: Box | None = None) -> InputGeometry:
         """How this embedder sees a region of an image of that size in pixels; without box, the whole image."""
@@ -81,7 +87,8 @@ class Embedder:
 
     def activations(self, images: Tensor) -> Tensor:
         """The last activations of normalised images, as `pool` takes them: a map, or tokens (class token first)."""
-        result: Tensor = self.body(images)
+        quick = self.quick(images)
+        result: Tensor = self.body(images) if quick is None else quick
         return result
 
     def pool(self, activations: Tensor) -> Tensor:

@@ -225,5 +225,6 @@ class StoredMap:
             TopFeature(int(feature), float(contribution), np.asarray(cells), tuple(typical))
             for (feature, contribution, typical), cells in zip(facts.pop("features"), self.feature_cells, strict=True)
         ]
-        geometry = InputGeometry(**facts.pop("geometry"))
+        shape = facts.pop("geometry")  # of JSON, which knows no tuples
+        geometry = InputGeometry(**shape | {"steps": tuple(shape.get("steps", ()))})
         return WhyMap(cells=np.asarray(self.cells), geometry=geometry, features=tuple(listed), **facts)

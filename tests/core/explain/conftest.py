@@ -54,7 +54,7 @@ def workspace(tmp_path_factory, weights):
     tiles = settings.with_(regions=RegionSettings("tiles", 1, 2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "core.space.projection.project", lambda graph, vectors, _: np.zeros((len(vectors), 2), np.float32)
+            "core.space.projection.project", lambda graph, vectors, *_: np.zeros((len(vectors), 2), np.float32)
         )
         for one in (settings, tiles):
             execute(opened, one, name=None, actor="tester", workers=1, progress_for=lambda stage, unit: silent)
