@@ -61,7 +61,14 @@ def _settings(
 ) -> tuple[RunSettings | None, str, bool]:
     from core.learn.models import list_models
     from core.ood.registry import DETECTORS
-    from core.settings import EmbedSettings, OodSettings, ProjectionSettings, RegionSettings, RunSettings
+    from core.settings import (
+        EmbedSettings,
+        OodSettings,
+        ProjectionSettings,
+        RegionSettings,
+        RunSettings,
+        SearchSettings,
+    )
 
     name = st.text_input("Name", key="start_name", placeholder=", ".join(datasets), max_chars=200).strip()
     with st.expander("Settings; the given ones are right for most", key="start_more"):
@@ -88,6 +95,12 @@ def _settings(
             reading = any(DETECTORS[name].needs_logits for name in detectors)
             model = st.selectbox("Model whose answers they read", usable, key="start_model") if reading else None
             fast = st.checkbox("A quicker map", key="start_fast")
+            search = st.selectbox(
+                "Search of neighbours",
+                ["auto", "exact", "approximate"],
+                key="start_search",
+                help="Exact compares every pair; auto does so up to 200,000 regions, and beyond says what was missed",
+            )
             again = st.checkbox("Make it anew even if it is there", key="start_again")
         steps = preparing.builder("start_steps")
         preparing.before_and_after(desk.workspace, images, steps, "start")
@@ -100,6 +113,7 @@ def _settings(
             EmbedSettings(embedder=str(embedder or "demo"), short_side=int(side), steps=steps),
             OodSettings(alpha=float(alpha), detectors=tuple(detectors), model=model),
             ProjectionSettings(fast=bool(fast)),
+            search=SearchSettings(search),
         )
     except CoreError as error:
         parts.empty(*explain(error))
