@@ -94,6 +94,16 @@ PLACES = (
         "Vinh, Epps & Bailey 2010, JMLR 11, 2837.",
     ),
     Entry(
+        "Very many regions: neighbours found approximately",
+        "Beyond 200,000 regions on a processor not every pair is compared. Vectors are divided into cells, and "
+        "neighbours are sought in the cells that promise most, as many as the exact neighbours of a sample ask for. A "
+        "region's own group is left out as ever, and distances are exact. The recall, measured on another sample and "
+        "shown on Map and Runs, says which share of the true neighbours was found.",
+        r"\mathrm{recall} = \frac{1}{|S|} \sum_{i \in S} \frac{|N_k(i) \cap \tilde N_k(i)|}{k}",
+        "S: the sample; N: the k true neighbours; Ñ: those that were found.",
+        "Jégou, Douze & Schmid 2011, doi 10.1109/TPAMI.2010.57, the inverted file without its codes.",
+    ),
+    Entry(
         "New images on an old map: approximate",
         "Another run's regions can be laid over this map, which does not move: each stands at the weighted mean of its "
         "15 nearest neighbours here. What is far from everything has no true place, so look at its distance first.",
@@ -251,7 +261,11 @@ REVIEW_KEYS = (
     ("S or →", "skip: somebody else may get it"),
     ("W", "the next why-map, and off"),
     ("+ − 0", "nearer, farther, whole; arrows move when near"),
-    ("B", "draw boxes: Enter makes one, arrows move it, with Shift they resize it, Tab next, Delete removes, C names"),
+    (
+        "B",
+        "draw boxes: Enter makes one, arrows move it, with Shift they resize it, Tab next, Delete removes, C names, "
+        "Z takes the last change back",
+    ),
     ("G", "one picture or many; in the grid arrows move, Space chooses, A chooses all, digits decide"),
     ("?", "this list"),
 )
