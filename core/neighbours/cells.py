@@ -23,6 +23,7 @@ _PER_CELL = 64  # rows of the sample for each centroid
 _READ = 4096
 _VOTES = 16  # nearest centroids of a row that vote for their cells
 _ROWS_IN_A_CELL = 512
+_MOST_CELLS = 4096  # their order takes the square of this
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Cells:
 
 def divide(nodes: Nodes, seed: int, cells: int | None = None) -> Cells:
     """Divide nodes into cells of about 512 (or into `cells`); the same cells for the same nodes and seed."""
-    count = min(max(1, round(nodes.count / _ROWS_IN_A_CELL) if cells is None else cells), nodes.count)
+    usual = min(round(nodes.count / _ROWS_IN_A_CELL), _MOST_CELLS)
+    count = min(max(1, usual if cells is None else cells), nodes.count)
     centroids = _centroids(nodes, count, seed)
     cell = np.empty(nodes.count, np.int64)
     votes = np.zeros((count, count), np.int32)
