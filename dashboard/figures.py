@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_CONCEPTS = 24
 MOST_COLUMNS = 40
+MOST_WRITTEN = 14
+"""Columns of a table drawn as colours up to which the numbers are written into it."""
 
 
 def plain(value: object) -> str:
@@ -225,6 +227,8 @@ def concept_heat(table: pd.DataFrame, counts: pd.DataFrame, words_for: str, them
         ygap=2,
         zmin=0,
         hoverongaps=False,
+        texttemplate=f"%{{z:{'.0%' if share else ',d'}}}" if len(columns) <= MOST_WRITTEN else None,
+        textfont={"size": 11 * theme.scale},
         colorbar={
             "title": {"text": words_for, "font": {"size": 13 * theme.scale}},
             "thickness": 12,

@@ -15,7 +15,7 @@ from core.ood.kind import CAMERA_OR_WATER, CONTENT, WORDS, Kinds, kinds_of_stran
 from core.stages import group_codes
 from dashboard import cached, detecting, drift_words, parts, words
 from dashboard.figures import blank, faded
-from dashboard.gallery import gallery
+from dashboard.gallery import gallery, why_overlay
 from dashboard.summaries import is_reference, is_target
 from dashboard.theme import CATEGORIES, sequential
 
@@ -35,10 +35,11 @@ def kinds(run: Run, name: str) -> Kinds | str:
 
     def told() -> Kinds | str:
         said, table = detecting.said(run, name), run.table
+        target = is_target(table)
         try:
             return kinds_of_strange(
                 said.score,
-                said.flagged & is_target(table),
+                said.flagged & (target if target.any() else True),  # a reference alone is judged against itself
                 table.reindex(columns=list(FIELDS)).to_numpy(dtype=np.float64),
                 FIELDS,
                 is_reference(table),
@@ -108,6 +109,7 @@ def kinds_card(view: View, name: str) -> None:
                     height=400,
                     captions=("group",),
                     extra=remarks(found, rows, kind),
+                    overlay=why_overlay(view.run, name),
                     empty="No flagged region is of this kind.",
                 )
 

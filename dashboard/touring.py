@@ -36,9 +36,10 @@ class Stop:
 
 def stops(table: pd.DataFrame) -> list[Stop]:
     """The stops that a run's table allows, in their order."""
-    judged = summaries.is_target(table) if summaries.is_target(table).any() else summaries.is_reference(table)
+    target = summaries.is_target(table)
+    judged = target if target.any() else summaries.is_reference(table)
     flagged = summaries.is_flagged(table)
-    side = "target" if summaries.is_target(table).any() else "reference"
+    side = "target" if target.any() else "reference"
     groups = words.plural(int(table["group"].replace("", np.nan).nunique()), "group")
     found = [
         Stop(
@@ -55,7 +56,7 @@ def stops(table: pd.DataFrame) -> list[Stop]:
         ),
     ]
     newer = (table["camera"] == LATER_CAMERA).to_numpy()
-    if newer.any():
+    if (newer & target).any():  # a run that knows that camera already tells another story
         others = sorted(str(name) for name in table["camera"].dropna().unique() if name not in (LATER_CAMERA, ""))
         rest = words.count(int((flagged & judged & ~newer).sum()))
         found += [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dashboard.repeats import Repeats
     from dashboard.state import View
 
+CHAIN = "Distances are to the kept one; a run joins what is alike step by step, so its ends may be farther apart."
 _OPEN, _WISHED = "of", "duplicates_kept"
 
 
@@ -60,7 +61,7 @@ def page(view: View) -> None:
                 noun="runs",
                 on_open=lambda row: _open(view, row),
             )
-        with right, parts.card("run", f"Run {opened + 1}: {words.count(found.sizes[opened])} pictures"):
+        with right, parts.card("run", f"Run {opened + 1}: {words.count(found.sizes[opened])} pictures", CHAIN):
             _run_of(view, found, opened, (view.run.key, limit, same))
 
 

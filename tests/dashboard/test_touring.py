@@ -24,6 +24,8 @@ def test_the_demonstration_has_six_stops_with_the_runs_own_numbers():
 def test_a_run_without_the_second_camera_has_the_other_stops():
     titles = [stop.title for stop in touring.stops(table(4, set=["reference"] * 4))]
     assert titles == ["What is here", "The flagged ones", "Groups nobody named", "Take it home"]
+    known = table(4, set=["reference"] * 4, camera=[LATER_CAMERA] * 4)
+    assert [stop.title for stop in touring.stops(known)] == titles
 
 
 def test_one_goes_through_the_stops_and_ends(served):
