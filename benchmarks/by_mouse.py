@@ -162,8 +162,8 @@ def opened_from_notice(walk: Walk, title: str) -> None:
 def report(walk: Walk, workspace: Path) -> int:
     """The newest run's report by the button on Runs; its bytes."""
     walk.go("Runs")
-    walk.page.locator("[class*=st-key-run_]").first.wait_for()
-    walk.page.locator("[class^=st-key-run_], [class*=' st-key-run_']").first.locator("summary").first.click()
+    newest = walk.page.locator("[data-testid=stMain] details").filter(has_text=re.compile(r"\d+ · ")).first
+    newest.locator("summary").click()
     walk.page.locator("[class*=st-key-run_report] button").first.click()
     walk.page.locator("[class*=st-key-card_output]").first.wait_for(timeout=LONG)
     (made, *_) = sorted((workspace / "outputs").glob("*report.html"), reverse=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import shutil
 import statistics
 import tempfile
@@ -30,6 +31,7 @@ PAGES = ("jobs", "runs", "datasets", "outputs", "", "browse")
 SESSIONS = 3
 JOBS = 10
 LIMIT = 240.0
+_SOCKET = {"max_size": None, "subprotocols": ["streamlit"], "open_timeout": 120, "ping_timeout": None}
 
 
 def ask_by_mouse(running: Browser, address: str) -> float:
@@ -55,6 +57,7 @@ def ask_by_mouse(running: Browser, address: str) -> float:
             clicks.append(_press(models, "train_start"))
             _choose(outputs, "As", kinds[turn])
             clicks.append(_press(outputs, "make_it"))
+    runs.wait_for_timeout(3000)  # the last click is on its way to the server; a closed browser would take it along
     return max(clicks) - min(clicks)
 
 
@@ -65,8 +68,8 @@ def _open(page: Page, title: str, inside: str) -> None:
 
 
 def _choose(page: Page, label: str, value: str) -> None:
-    page.get_by_role("combobox", name=label).first.click()
-    page.get_by_role("option", name=value).first.click()
+    page.get_by_role("combobox", name=re.compile(f"{label}$")).last.click()
+    page.get_by_role("option", name=re.compile(re.escape(value))).first.click()
     driver.settle(page, 60_000)
 
 
@@ -93,7 +96,7 @@ async def session(number: int, port: int, warm: threading.Event, over: threading
 
     address = f"ws://127.0.0.1:{port}/_stcore/stream"
     turn = 0
-    async with websockets.connect(address, max_size=None, subprotocols=["streamlit"]) as connection:  # type: ignore[list-item]
+    async with websockets.connect(address, **_SOCKET) as connection:  # type: ignore[arg-type]
         while not over.is_set():
             if turn == len(PAGES):
                 warm.set()
@@ -149,7 +152,7 @@ def measured(space: Workspace, address: str) -> dict[str, Any]:
         "queued_within_seconds": round(seconds, 1),
         "done": sum(job.state == "done" for job in jobs),
         "run_once": sum(job.attempts == 1 and begins[job.id] == 1 for job in jobs),
-        "states": {job.title: job.state for job in jobs if job.state != "done"},
+        "states": {job.title: f"{job.state} {job.error}" for job in jobs if job.state != "done"},
         "seconds_until_the_last": round(took, 1),
         "reruns": len(times),
         "median_seconds": round(statistics.median(times), 3),

@@ -84,10 +84,11 @@ def _news(job: JobInfo) -> None:
     on = leading.way(job)
     if on is None:
         return
-    with st.container(key=f"news_{job.id}", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key=f"news_{job.id}", gap=None):
         parts.note(f"{job.title} {_ENDINGS[job.state]}.")
-        opened = st.button(on.label, key=f"news_open_{job.id}", type="primary")
-        st.button("Put away", key=f"news_away_{job.id}", type="tertiary", on_click=_put_away, args=(job.id,))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            opened = st.button(on.label, key=f"news_open_{job.id}", type="primary")
+            st.button("Put away", key=f"news_away_{job.id}", type="tertiary", on_click=_put_away, args=(job.id,))
     if opened:
         _put_away(job.id)
         leading.follow(on)
