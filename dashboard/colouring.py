@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,7 @@ _NEVER = {
     *("set", "concepts", "cluster", *COLUMNS.values()),
 }
 _MOST_VALUES = 2000
+_LOOKED_AT = 10_000
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def available(table: pd.DataFrame) -> list[str]:
     """What the points can be coloured by: the usual first, then every column that tells points apart."""
     known = {
         "set": True,
-        "concept": bool((table["concepts"].map(_many) > 0).any()),
+        "concept": any(map(_many, table["concepts"].to_numpy())),
         "cluster": bool((table["cluster"].fillna(-1) >= 0).any()),
         **{name: bool(table[column].notna().any()) for name, column in COLUMNS.items()},
     }
@@ -101,7 +103,11 @@ def available(table: pd.DataFrame) -> list[str]:
 def _tells_apart(column: pd.Series) -> bool:
     if column.dtype.kind not in "biufM" and not _is_text(column):
         return False
-    distinct = column.dropna().nunique()
+    # Of a million values the first thousands mostly tell.
+    some = column.iloc[:_LOOKED_AT].nunique()
+    if some > 1 and column.dtype.kind in "iufM":
+        return True
+    distinct = some if some > _MOST_VALUES else column.nunique()
     return distinct > 1 and (distinct <= _MOST_VALUES or column.dtype.kind in "iufM")
 
 
@@ -181,8 +187,8 @@ def _commonest_concept(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 
     lists = table["concepts"].to_numpy()
     lengths = np.fromiter((_many(names) for names in lists), np.int64, len(lists))
-    said = [np.asarray(names, dtype=object) for names, length in zip(lists, lengths, strict=True) if length]
-    codes, names = pd.factorize(np.concatenate(said) if said else np.empty(0, object), sort=True)
+    flat = list(chain.from_iterable(names for names in lists if names is not None))
+    codes, names = pd.factorize(np.array(flat, dtype=object), sort=True)
     often = np.bincount(codes, minlength=len(names))
     order = np.argsort(often, kind="stable")
     rank = np.empty(len(order), np.int64)

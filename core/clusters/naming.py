@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,17 +70,17 @@ def traits_of(table: pd.DataFrame) -> Traits:
     columns: list[NDArray[np.int64]] = []
     kinds: list[str] = []
     texts: list[str] = []
-    lists = [() if names is None else tuple(names) for names in table["concepts"]]
-    lengths = np.fromiter((len(names) for names in lists), np.int64, len(lists))
-    codes, names = pd.factorize(np.array([str(n) for one in lists for n in one], dtype=object), sort=True)
+    lists = table["concepts"].to_numpy()
+    lengths = np.fromiter((0 if names is None else len(names) for names in lists), np.int64, len(lists))
+    flat = list(chain.from_iterable(names for names in lists if names is not None))
+    codes, names = pd.factorize(np.array(flat, dtype=object), sort=True)
     rows.append(np.repeat(np.arange(len(lists)), lengths))
     columns.append(codes)
     kinds += ["concept"] * len(names)
     texts += [str(name) for name in names]
     known = {"concept": table["labelled"].fillna(False).to_numpy(bool) | (lengths > 0)}
     for kind in _KINDS:
-        values = table[kind].astype("object").where(table[kind].notna() & (table[kind] != ""), None)
-        places, said = pd.factorize(values, sort=False)
+        places, said = _factors(table[kind])
         held = np.flatnonzero(places >= 0)
         rows.append(held)
         columns.append(places[held] + len(kinds))
@@ -92,6 +93,17 @@ def traits_of(table: pd.DataFrame) -> Traits:
     moments = table["taken_at"].to_numpy(dtype="datetime64[s]")
     time = np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 86400.0)
     return Traits(tuple(kinds), tuple(texts), has, known, depth, time)
+
+
+def _factors(column: pd.Series) -> tuple[NDArray[np.int64], list[object]]:
+    """``[N]`` places of a column's values in their order of appearance, -1 for what is empty, and the values."""
+    import pandas as pd
+
+    codes, raw = pd.factorize(column, use_na_sentinel=True)
+    said = [value for value in raw if value != ""]
+    place = np.full(len(raw) + 1, -1, np.int64)
+    place[[at for at, value in enumerate(raw) if value != ""]] = np.arange(len(said))
+    return place[codes], said
 
 
 def set_apart(traits: Traits, members: NDArray[np.bool_]) -> list[Trait]:

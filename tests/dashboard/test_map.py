@@ -53,7 +53,8 @@ def test_hexagons_by_hand():
 @given(st.integers(0, 200), st.floats(0.05, 3), st.integers(0, 20))
 def test_every_point_is_in_its_nearest_hexagon(count, width, seed):
     rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=count), rng.normal(size=count)
+    middle = rng.uniform(-30, 30, 2)
+    x, y = middle[0] + rng.normal(size=count), middle[1] + rng.normal(size=count)
     cells = hexagons(x, y, width)
     assert cells.counts.sum() == count
     if count:
