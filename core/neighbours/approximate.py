@@ -10,8 +10,8 @@ The contract:
 - equal input, seed, device and thread count give equal bytes.
 
 On 100,000 structured vectors of 256 numbers and one core both graphs took 16 s (recall 0.970 and 0.978). pynndescent,
-which knows no own group, took 26 s: 0.998 and 0.906, and 8,144 rows came out short though three times as many were asked for.
-faiss's inverted file, asked dive by dive, took 20 s: 0.984 and 0.962 (`benchmarks/approximate.py`).
+which knows no own group, took 26 s: 0.998 and 0.906, and 8,144 rows came out short though three times as many were
+asked for. faiss's inverted file, asked dive by dive, took 20 s: 0.984 and 0.962 (`benchmarks/approximate.py`).
 """
 
 from __future__ import annotations
