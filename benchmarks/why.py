@@ -122,10 +122,10 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def cost_of_the_exact_map(repeats: int) -> dict[str, Any]:
-    """Forward passes that the exact maps cost, with a single image and with a page of 24."""
-    made = network("resnet50")
-    trunk = nn.Sequential(*list(made.children())[:-2]).to(memory_format=torch.channels_last)
+def cost_of_the_exact_map(folder: Path, repeats: int) -> dict[str, Any]:
+    """Forward passes of the product's embedder that the exact maps cost, with a single image and with a page of 24."""
+    file = weights_file(network("resnet50"), folder, "resnet50")
+    trunk = load_embedder(EmbedSettings("resnet50", str(file), device="cpu")).features
     found = {}
     for count in (1, 24):
         images = torch.randn(count, 3, 224, 224).to(memory_format=torch.channels_last)
@@ -241,7 +241,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         parts: dict[str, Callable[[], dict[str, Any]]] = {
             "features": lambda: features_against_the_library(Path(name), words.targets),
-            "exact_map": lambda: cost_of_the_exact_map(words.repeats),
+            "exact_map": lambda: cost_of_the_exact_map(Path(name), words.repeats),
             "class_maps": lambda: class_maps_against_the_library(Path(name), max(3, words.repeats // 3)),
             "completeness": lambda: completeness(shared, Path(name), words.images),
         }
