@@ -6,8 +6,10 @@ run began is said apart, for that alone could not have taught it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from core.between import TellingApart, VerdictChange, flags_between, telling_apart, verdicts_between
 from core.review.agreement import verdicts_by_region
@@ -16,6 +18,8 @@ from core.review.standing import standing
 from core.review.verdicts import all_verdicts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.between import FlagChange
     from core.catalogue.database import Database
     from core.runs import Run
@@ -28,7 +32,7 @@ class Change:
     Attributes:
         first, second: Numbers of the runs.
         joined: Regions that joined the second's reference.
-        flags: Which flags came and went.
+        flags: Which flags of target regions came and went.
         verdicts: By verdict; ``verdict`` holds the name that people read, ``Not judged`` for the rest.
         apart: How well new is told from known, without the regions that joined; ``None`` where that cannot be said.
     """
@@ -57,17 +61,24 @@ def change_of(database: Database, first: Run, second: Run) -> Change:
         first.id,
         second.id,
         sum(row.joined for row in rows),
-        flags_between(first.table, second.table),
+        _flags(first.table, second.table),
         tuple(rows),
         telling_apart(first.table, second.table, new, familiar),
     )
+
+
+def _flags(first: pd.DataFrame, second: pd.DataFrame) -> FlagChange:
+    """Flags of the target alone: of the reference, a share is flagged in every run."""
+    kept = [np.flatnonzero(table["set"].isin(["target", "both"]).to_numpy()) for table in (first, second)]
+    found = flags_between(first.iloc[kept[0]], second.iloc[kept[1]])
+    return replace(found, gained=kept[1][found.gained], lost=kept[0][found.lost])
 
 
 def change_text(change: Change) -> str:
     """For people."""
     flags = change.flags
     lines = [
-        f"against run {change.first}: {flags.both:,} flagged in both, {len(flags.gained):,} flags gained, "
+        f"against run {change.first}, of the target: {flags.both:,} flagged in both, {len(flags.gained):,} gained, "
         f"{len(flags.lost):,} lost; {change.joined:,} regions joined the reference"
     ]
     lines += [

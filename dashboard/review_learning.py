@@ -84,7 +84,7 @@ def _changes(view: View) -> None:
         return
     parts.section(
         "What a new run learned",
-        "Pictures that both runs have, by what reviewers say of them now.",
+        "What both runs judge, by what reviewers say of it now.",
     )
     labels = {after.id: f"run {before.id} to run {after.id}, {after.name}" for before, after in followers}
     chosen = st.selectbox("From", list(labels), format_func=labels.__getitem__, key="learn_pair")

@@ -25,7 +25,6 @@ from core.catalogue.formats.decoding import decode
 from core.catalogue.formats.report import Report, shown, whole
 from core.catalogue.schema import Image
 from core.errors import FormatError
-from core.review.standing import parts
 from core.runs import TABLE_COLUMNS
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ _WHOLE = frozenset({"region_id", "image_id", "width", "height", "cluster", "opin
 _TIMES = frozenset({"taken_at", "decided_at"})
 _YES = {"true": True, "false": False, "1": True, "0": False}
 _NAMED = frozenset(TABLE_COLUMNS) | {"verdict", "decided_concepts", "decided_by", "decision_note", "run_uid", "model"}
+_AT_ONCE = 500
 _NO_NUMBER = float("nan")
 
 
@@ -116,7 +116,9 @@ def images_here(database: Database, hashes: Sequence[str]) -> dict[str, int]:
     """Content hash → id of an image of this workspace with that content: what can be shown after all."""
     found: dict[str, int] = {}
     with database.read() as session:
-        for part in parts(sorted({one for one in hashes if one})):  # type: ignore[type-var]
+        wanted = sorted({one for one in hashes if one})
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
             query = select(Image.content_hash, Image.id).where(Image.content_hash.in_(part), Image.status == "ok")
             found |= {content: image for content, image in session.execute(query) if content is not None}
     return found

@@ -128,7 +128,7 @@ def _nothing(_run: Run) -> str:
 def _needs_detectors(run: Run) -> str:
     if len(detector_ranks(run.table)) > 1:
         return ""
-    return "this run has one detector; run again with --detector to compare several"
+    return "this run has one detector; make a run with other detectors beside it to compare"
 
 
 QUEUES: Mapping[str, Queue] = MappingProxyType(

@@ -48,6 +48,14 @@ export function remember(name, value) {
   }
 }
 
+export function forget(name) {
+  try {
+    localStorage.removeItem(`benthoscope-${name}`);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
 export function recall(name) {
   try {
     return localStorage.getItem(`benthoscope-${name}`);

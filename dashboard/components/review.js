@@ -2,8 +2,12 @@
 // by itself (review_feed.js); the page is not run again for it.
 
 import { element, mounted, recall, remember, typing } from "./dom.js";
+import { Drafts, boxesSentence } from "./review_drafts.js";
 import { Feed, Outbox, freshKey } from "./review_feed.js";
 import { Grid } from "./review_grid.js";
+import { actionFor } from "./review_keys.js";
+import { showLast } from "./review_last.js";
+import { progress } from "./review_pace.js";
 import { keySheet, Picker } from "./review_pick.js";
 import { Stage } from "./review_stage.js";
 
@@ -16,7 +20,7 @@ export default function mount(component) {
 
 class Review {
   constructor(place) {
-    const button = (text, title, action) => element("button", { type: "button", title, onclick: action }, text);
+    const button = (text, title, onclick) => element("button", { type: "button", title, onclick }, text);
     this.name = element("input", { type: "text", class: "reviewer", maxlength: 100, placeholder: "Your name", "aria-label": "Your name",
       onchange: () => this.rename() });
     this.name.value = recall("reviewer") ?? "";
@@ -26,7 +30,7 @@ class Review {
     this.top = element("div", { class: "top" }, element("label", {}, "Reviewer", this.name), this.bar, this.counted,
       element("span", { class: "fill" }), this.saved, button("One or many (g)", "Single picture or grid (g)", () => this.toggleGrid()),
       button("Keys (?)", "All keys (?)", () => this.toggleKeys()));
-    this.stage = new Stage(() => this.describeBoxes());
+    this.stage = new Stage(() => this.boxesChanged());
     this.grid = new Grid(() => this.describe());
     this.picker = new Picker();
     this.title = element("p", { class: "name" });
@@ -66,7 +70,7 @@ class Review {
     this.data = data;
     if (!this.outbox) {
       this.outbox = new Outbox(data.base, data.workspace, (news) => this.heard(news));
-      this.layerName = "";
+      this.drafts = new Drafts(data.workspace);
     }
     if (before?.run !== data.run) this.fetchConcepts();
     this.verdictButtons();
@@ -143,9 +147,9 @@ class Review {
     this.current = item;
     this.began = performance.now();
     const finished = !item && this.actor && this.feed.ended;
-    this.body.hidden = !this.actor || finished; // nothing to look at: the message says what to do
+    this.body.hidden = !this.actor || finished;
     if (finished) this.tell(this.data.finished);
-    this.stage.show(item, this.layerName);
+    this.stage.show(item, this.layerName, item ? this.drafts.of(this.actor, item.region) : []);
     this.noteField.value = "";
     this.chosen = "";
     this.root.dataset.region = item?.region ?? "";
@@ -156,10 +160,8 @@ class Review {
     this.facts.replaceChildren(...(item?.facts ?? []).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
     this.repeatNote.textContent = item?.repeats ? `${item.repeats.toLocaleString("en")} near-duplicates: Shift and a digit decide all of them.` : "";
     this.compared.hidden = !item?.nearest.length;
-    this.nearest.replaceChildren(...(item?.nearest ?? []).map((near) => {
-      const figure = element("figure", {}, near.picture, element("figcaption", {}, near.caption));
-      return figure;
-    }));
+    this.nearest.replaceChildren(...(item?.nearest ?? []).map((near) =>
+      element("figure", {}, near.picture, element("figcaption", {}, near.caption))));
     this.describe();
     this.describeBoxes();
   }
@@ -177,45 +179,28 @@ class Review {
       const left = Math.max(0, counts.left - pending);
       this.bar.max = Math.max(1, counts.total);
       this.bar.value = this.data.rule === "fresh" ? decided : Math.max(0, counts.total - left);
-      const parts = [`${decided.toLocaleString("en")} of ${counts.total.toLocaleString("en")} decided`, `${left.toLocaleString("en")} left`];
-      const rate = this.rate();
-      if (rate > 0) parts.push(`${rate < 10 ? rate.toFixed(1) : Math.round(rate)} a minute`, duration(left / rate));
-      this.counted.textContent = parts.join(" · ");
+      this.counted.textContent = progress(decided, counts.total, left, this.times);
     } else this.counted.textContent = "";
     this.bar.hidden = !asked;
     if (this.gridOn) {
       const chosen = this.grid.chosen();
       this.title.textContent = chosen.length > 1 ? `${chosen.length} pictures chosen` : chosen[0]?.name ?? this.title.textContent;
     }
-    this.done.replaceChildren(...this.acts.slice(-14).reverse().map((one, at) => {
-      const verdict = this.data.verdicts.find((known) => known.key === one.verdict)?.name ?? one.verdict;
-      const many = one.count > 1 ? ` × ${one.count}` : "";
-      const picture = element("img", { src: one.items[0].preview, alt: one.items[0].name, loading: "lazy" });
-      return element("button", { type: "button", title: at === 0 ? "Undo this (z)" : "Undo down to this",
-        onclick: () => { for (let step = 0; step <= at; step += 1) this.undo(); } },
-        picture, element("span", {}, `${verdict}${one.concept ? `: ${one.concept}` : ""}${many}`));
-    }));
-    if (this.acts.length) this.done.prepend(element("span", { class: "title" }, "Last"));
+    showLast(this.done, this.acts, this.data.verdicts, () => this.undo());
+  }
+
+  boxesChanged() {
+    if (this.current) this.drafts.keep(this.actor, this.current.region, this.stage.boxes);
+    this.describeBoxes();
   }
 
   describeBoxes() {
-    const { boxes, drawingOn, selected } = this.stage;
-    const drawn = boxes.length === 1 ? "1 box" : `${boxes.length} boxes`;
-    this.boxNote.textContent = drawingOn
-      ? `Drawing (b ends): drag, or Enter for a box in the middle; arrows move it, with Shift they resize; Tab next, Delete removes, c names. ${drawn}.`
-      : boxes.length ? `${drawn} drawn${selected >= 0 ? "" : " (b to change)"}.` : "";
+    this.boxNote.textContent = boxesSentence(this.stage);
   }
 
   tell(sentence) {
     this.message.textContent = sentence;
     this.message.hidden = !sentence;
-  }
-
-  rate() {
-    const { times } = this;
-    if (times.length < 3) return 0;
-    const seconds = (times[times.length - 1] - times[0]) / 1000;
-    return seconds > 0 ? ((times.length - 1) * 60) / seconds : 0;
   }
 
   // Deciding.
@@ -247,7 +232,8 @@ class Review {
       key, run: this.data.run, actor: this.actor, verdict: verdict.key, concept, scope, boxes, note: this.noteField.value.trim(),
       regions: items.map((item) => item.region), seconds: Math.round((performance.now() - this.began) / 100) / 10,
     };
-    this.acts.push({ act: key, items, verdict: verdict.key, concept, count: items.length });
+    this.acts.push({ act: key, items, verdict: verdict.key, concept, count: items.length, boxes });
+    if (scope !== "selection") this.drafts.keep(this.actor, items[0].region, []);
     this.times.push(performance.now());
     if (this.times.length > RATE_OVER) this.times.shift();
     this.unsettled = (this.unsettled ?? 0) + items.length;
@@ -279,6 +265,7 @@ class Review {
       return;
     }
     for (const item of [...last.items].reverse()) this.feed.putBack(item);
+    if (last.boxes?.length) this.drafts.keep(this.actor, last.items[0].region, last.boxes); // to be changed and decided anew
     this.outbox.send("undo", { key: freshKey(), act: last.act, actor: this.actor });
     this.grid.set(this.feed.items, this.gridOn);
     this.show();
@@ -307,6 +294,7 @@ class Review {
         const [lost] = this.acts.splice(at, 1);
         this.unsettled = Math.max(0, (this.unsettled ?? 0) - lost.items.length);
         for (const item of lost.items) this.feed.putBack(item);
+        if (lost.boxes?.length) this.drafts.keep(this.actor, lost.items[0].region, lost.boxes);
         this.show();
       }
     } else if (news.sent?.path === "decide") {
@@ -397,42 +385,11 @@ class Review {
       this.toggleKeys();
       return;
     }
-    const action = this.actionFor(event);
+    const action = actionFor(this, event);
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
     action();
-  }
-
-  actionFor(event) {
-    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-    if (digit) return () => this.verdict(Number(digit[1]) - 1, event.shiftKey);
-    const { stage, grid } = this;
-    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    if (event.key in arrows) {
-      const [dx, dy] = arrows[event.key];
-      if (this.gridOn) return () => grid.move(dx, dy, event.shiftKey);
-      if (stage.drawingOn && stage.selected >= 0) return () => stage.nudge(dx, dy, event.shiftKey);
-      if (stage.zoom > 1) return () => stage.pan(dx * 0.15, dy * 0.15);
-      return dx > 0 ? () => this.skip() : dx < 0 ? () => this.undo() : null;
-    }
-    if (this.gridOn && event.key === " ") return () => grid.toggle();
-    if (this.gridOn && event.key === "a") return () => grid.all();
-    if (this.gridOn && event.key === "Escape") return () => grid.none();
-    if (stage.drawingOn && !this.gridOn) {
-      if (event.key === "Enter") return () => stage.addMiddle();
-      if (event.key === "Tab") return () => stage.nextBox();
-      if (event.key === "Delete" || event.key === "Backspace") return () => stage.removeBox();
-      if (event.key === "Escape") return () => stage.toggleDrawing();
-    }
-    const actions = {
-      s: () => this.skip(), z: () => this.undo(), Backspace: () => this.undo(), c: () => this.nameConcept(),
-      r: () => { this.chosen = this.picker.recents[0] ?? ""; this.describe(); },
-      n: () => this.noteField.focus(), b: () => stage.toggleDrawing(), w: () => this.nextLayer(), g: () => this.toggleGrid(),
-      "?": () => this.toggleKeys(), "+": () => stage.nearer(1.5), "=": () => stage.nearer(1.5), "-": () => stage.nearer(1 / 1.5),
-      0: () => stage.nearer(1 / 64), Escape: () => { this.chosen = ""; this.describe(); },
-    };
-    return actions[event.key];
   }
 
   destroy() {
@@ -440,11 +397,4 @@ class Review {
     this.stage.destroy();
     this.root.remove();
   }
-}
-
-function duration(minutes) {
-  if (!Number.isFinite(minutes)) return "–";
-  if (minutes < 1) return "under a minute left";
-  if (minutes < 90) return `about ${Math.round(minutes)} min left`;
-  return `about ${(minutes / 60).toFixed(1)} h left`;
 }

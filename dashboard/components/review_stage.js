@@ -22,11 +22,12 @@ export class Stage {
     this.observer.observe(this.root);
   }
 
-  show(item, layerName) {
+  show(item, layerName, boxes = []) {
     this.item = item;
     this.zoom = 1;
     this.middle = [0.5, 0.5];
-    this.boxes = [];
+    this.boxes = boxes;
+    this.past = []; // what the boxes were before each change
     this.selected = -1;
     this.drawingOn = false;
     this.note.textContent = "";
@@ -40,7 +41,9 @@ export class Stage {
     }
     this.frame.append(item.picture);
     item.arrived = () => {
-      if (this.item === item && item.failed) this.note.textContent = "The picture's file cannot be shown.";
+      if (!item.failed) return;
+      item.picture.hidden = true; // its name stands above, and is not to be read twice on the dark
+      if (this.item === item) this.note.textContent = "The picture's file cannot be shown.";
     };
     item.arrived();
     this.layout();
@@ -107,8 +110,24 @@ export class Stage {
     this.changed();
   }
 
+  remember() {
+    this.past.push(this.boxes.map((box) => ({ ...box })));
+  }
+
+  // The last change of a box is taken back; false when there is none.
+  takeBack() {
+    const before = this.past.pop();
+    if (!before) return false;
+    this.boxes = before;
+    this.selected = Math.min(this.selected, before.length - 1);
+    this.draw();
+    this.changed();
+    return true;
+  }
+
   addBox(box) {
     const { width, height } = this.item;
+    this.remember();
     const x = clamp(box.x, 0, width - 2);
     const y = clamp(box.y, 0, height - 2);
     const w = clamp(box.w, 2, width - x);
@@ -125,9 +144,16 @@ export class Stage {
     this.addBox({ x, y, w, h });
   }
 
+  // A click that moved nothing is no change to take back.
+  forgetIdle() {
+    const last = this.past[this.past.length - 1];
+    if (last && JSON.stringify(last) === JSON.stringify(this.boxes)) this.past.pop();
+  }
+
   nudge(dx, dy, grow) {
     const box = this.boxes[this.selected];
     if (!box) return;
+    this.remember();
     const step = Math.max(1, Math.min(this.item.width, this.item.height) / 50);
     const { width, height } = this.item;
     if (grow) {
@@ -149,6 +175,7 @@ export class Stage {
 
   removeBox() {
     if (this.selected < 0) return;
+    this.remember();
     this.boxes.splice(this.selected, 1);
     this.selected = Math.min(this.selected, this.boxes.length - 1);
     this.draw();
@@ -156,7 +183,10 @@ export class Stage {
   }
 
   nameBox(concept) {
-    if (this.boxes[this.selected]) this.boxes[this.selected].concept = concept;
+    if (this.boxes[this.selected]) {
+      this.remember();
+      this.boxes[this.selected].concept = concept;
+    }
     this.draw();
     this.changed();
   }
@@ -177,6 +207,7 @@ export class Stage {
       const box = this.boxes[hit];
       const corner = x > box.x + box.w * 0.75 && y > box.y + box.h * 0.75;
       const before = { ...box };
+      this.remember();
       drag = (move) => {
         const dx = (move.clientX - start.x) / this.scale;
         const dy = (move.clientY - start.y) / this.scale;
@@ -219,6 +250,7 @@ export class Stage {
       this.ghost = null;
       if (ghost && ghost.w * this.scale > 5 && ghost.h * this.scale > 5) this.addBox(ghost);
       else this.draw();
+      this.forgetIdle();
       this.changed();
     }, { once: true });
   }

@@ -85,6 +85,51 @@ def test_keys_alone_decide_name_draw_undo_and_survive_a_reload(browsers, written
         assert log.outside == []
 
 
+BOXES = """() => {
+  const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
+  return all(document).filter((e) => e.matches('svg.drawing rect.mine')).map((e) =>
+    ['x', 'y', 'width', 'height'].map((side) => Math.round(Number(e.getAttribute(side)))));
+}"""
+
+
+def test_boxes_are_there_after_a_reload_and_every_change_is_taken_back(browsers, written, copy):
+    with browsers.page() as (page, log):
+        first = opened(page, written, "Dora")
+        for key in ("b", "Enter", "ArrowRight"):
+            page.keyboard.press(key)
+        (moved,) = page.evaluate(BOXES)
+        page.keyboard.press("z")
+        (drawn,) = page.evaluate(BOXES)
+        assert drawn[0] < moved[0]
+        assert drawn[1:] == moved[1:]
+        page.keyboard.press("Enter")
+        page.keyboard.press("Shift+ArrowDown")
+        two = page.evaluate(BOXES)
+        assert len(two) == 2
+        page.reload()  # nothing was decided yet
+        settle(page)
+        assert ready(page)["region"] == first["region"]
+        assert page.evaluate(BOXES) == two
+        page.keyboard.press("1")
+        second = ready(page, first["region"])
+        assert page.evaluate(BOXES) == []
+        page.wait_for_timeout(300)
+        assert kept(copy, "Dora") == [(int(first["region"]), "new", None, 2)]
+        page.reload()
+        settle(page)
+        assert ready(page)["region"] == second["region"]
+        page.keyboard.press("z")  # taken back, boxes and all, to be changed and decided anew
+        assert ready(page, second["region"])["region"] == first["region"]
+        assert page.evaluate(BOXES) == two
+        for key in ("b", "Tab", "Delete", "b", "2"):
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+        ready(page, first["region"])
+        page.wait_for_timeout(300)
+        assert [(verdict, boxes) for _, verdict, _, boxes in kept(copy, "Dora")] == [("taxon", 1)]
+        assert log.errors == []
+
+
 def test_what_the_server_did_not_hear_is_sent_again_after_a_reload(browsers, written, copy):
     with browsers.page() as (page, log):
         first = opened(page, written, "Bob")

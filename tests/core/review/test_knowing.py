@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from core.between import telling_apart, verdicts_between
+from core.cli import app
 from core.errors import ReviewError, SettingsError
 from core.ood.conformal import flag
 from core.ood.detector import group_numbers
@@ -100,7 +102,11 @@ def test_judged_regions_join_a_new_run_and_the_old_one_stays(made):
     assert rows["Habitat"].joined == 3
     assert rows["New to the model"].joined == 0
     assert rows[""].regions == len(target) - 4
-    assert change_json(change)["flags"]["common"] == len(table)
+    assert change_json(change)["flags"]["common"] == len(target)
+    tables = (before.table.set_index("region_id")["flagged"], table.set_index("region_id")["flagged"])
+    then, now = (flagged[target["region_id"]].to_numpy() for flagged in tables)
+    assert (len(change.flags.gained), len(change.flags.lost)) == ((now & ~then).sum(), (then & ~now).sum())
+    assert change.flags.both == (now & then).sum()
     assert "3 regions joined the reference" in change_text(change)
 
     # What is decided later changes nothing of the same settings: the same run is found again.
@@ -157,7 +163,7 @@ def test_settings_of_before_keep_their_key():
     assert RunSettings.from_json(with_known.to_json()) == with_known
     table = pd.DataFrame({"region_id": [1]})
     chosen = Regions(table, np.array([True]), np.array([False]), np.array([0]), {})
-    keys = {Plan(of, chosen, SimpleNamespace(key="e"), None).key for of in (settings, with_known)}
+    keys = {Plan(of, chosen, SimpleNamespace(key="e", device="cpu"), None).key for of in (settings, with_known)}
     assert len(keys) == 2
     with pytest.raises(SettingsError):
         KnownSettings((), 3, 1)
@@ -203,3 +209,10 @@ def test_changes_by_verdict_by_hand():
     assert (apart.new, apart.known) == (1, 2)  # region 2 joined and takes no part
     assert apart.first.value == 1.0
     assert telling_apart(first, second, set(), {3}) is None
+
+
+def test_the_command_says_in_one_sentence_what_stands_in_its_way(folder):
+    answer = CliRunner().invoke(app, ["rerun", "2", "--workspace", str(folder), "--json"])
+    assert answer.exit_code == 1
+    assert "nobody has decided anything yet" in answer.output
+    assert "Traceback" not in answer.output
