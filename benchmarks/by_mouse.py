@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from benchmarks.common import append_result
 from tests.browser import driver
@@ -60,10 +61,20 @@ class Walk:
 
     def choose(self, label: str, value: str) -> None:
         """Take a value in a select box."""
-        box = self.page.get_by_role("combobox", name=re.compile(f"{re.escape(label)}$")).last
-        box.click()
-        self.page.get_by_role("option", name=re.compile(re.escape(value))).first.click()
+        self.pick(re.compile(f"{re.escape(label)}$"), value)
         driver.settle(self.page, 120_000)
+
+    def pick(self, label: str | re.Pattern[str], value: str) -> None:
+        """Open a list and take what holds this text; again where a rerun that came meanwhile closed the list."""
+        driver.settle(self.page, 120_000)
+        for _ in range(5):
+            self.page.get_by_role("combobox", name=label).last.click()
+            try:
+                self.page.get_by_role("option", name=re.compile(re.escape(value))).first.click(timeout=4000)
+                return
+            except PlaywrightTimeout:
+                self.page.keyboard.press("Escape")
+        raise RuntimeError(f"{label} has no {value}")
 
     def wait(self, text: str | re.Pattern[str], timeout: float = LONG) -> None:
         """Wait until a text is on the page."""
@@ -106,7 +117,7 @@ def import_table(walk: Walk, steps: list[str], options: Callable[[Walk], None] |
     walk.did("the source is read and shown")
     walk.page.get_by_role("button", name=re.compile("^Import [0-9,]+ image")).click()
     walk.wait(re.compile(r"[0-9,]+ images? in 1 dataset"))
-    walk.did("imported")
+    walk.did(f"imported: {walk.page.locator('.bs-lead').first.inner_text()}")
 
 
 def start_run(walk: Walk, name: str, *, reference: bool = True, step: str = "") -> None:
@@ -127,8 +138,7 @@ def start_run(walk: Walk, name: str, *, reference: bool = True, step: str = "") 
     driver.settle(walk.page, 120_000)
     if step:
         walk.page.get_by_text("Settings; the given ones are right for most").click()
-        walk.page.get_by_role("combobox", name=re.compile("Preprocessing")).first.click()
-        walk.page.get_by_role("option", name=step, exact=True).click()
+        walk.pick(re.compile("Preprocessing"), step)
         walk.page.keyboard.press("Escape")
         walk.wait("Before and after", 60_000)
         driver.settle(walk.page, 120_000)
