@@ -1,12 +1,15 @@
 """Which way of learning is best on real images, groups kept apart? What the preset ``recommended`` rests on.
 
-    python -m benchmarks.learn DATA WEIGHTS [--cache DIR] [--only trashcan]
+    python -m benchmarks.learn DATA WEIGHTS [--cache DIR] [--only trashcan] [--candidates recommended]
     python -m benchmarks.learn DATA WEIGHTS --preset fathomnet-2023 [--epochs 5] [--short-side 224]
 
 DATA holds ``trashcan`` and ``coral_kohtao``, WEIGHTS the ImageNet weights of MobileNetV2. Five folds, first with whole
 videos (photos) kept apart, then with random frames (tiles), so that the leak is visible. A figure is the mean over
 concepts (those of at least three groups) of the average precision of pooled out-of-fold logits; differences are paired,
 their intervals are drawn over groups.
+
+``recommended`` learns by folds of its own training groups, which also say whether its second view joins: on the fold
+that is judged nothing is chosen.
 
 ``--preset`` trains a study's preset on one fold of ``trashcan``, beside the two probes on the same images of the same
 fold: a fifth of the groups left is kept for the preset's early stopping and taught nobody. A training that was killed
@@ -16,36 +19,30 @@ goes on after its last epoch.
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor, nn
 
 from benchmarks.common import append_result
-from core.artefacts import digest
-from core.embed.embedder import Embedder
+from benchmarks.labelled import Labelled, coral, examples_of, features, jobs_for, trashcan, tree_of
 from core.embed.load import load_embedder
-from core.embed.loop import EmbeddedBatch, RegionJob, embed_regions
 from core.evaluate.intervals import group_weights, interval_of
 from core.learn.choosing import average_precisions
-from core.learn.heads import one_head
-from core.learn.labels import LabelTree
-from core.learn.learners import group_balance
-from core.learn.pooling import with_pooling
+from core.learn.fitting import learn_by_folds
+from core.learn.heads import LinearHeads, one_head
+from core.learn.learners import Fit, Member, group_balance
 from core.learn.probing import fit_probe
-from core.learn.recipes import PRESETS, RECOMMENDED_SIDE, ProbeSettings
+from core.learn.recipes import PRESETS, RECOMMENDED_SIDE, ProbeSettings, ProbeView, preset_settings
 from core.learn.splits import folds, split_groups
+from core.progress import Progress, silent
 from core.settings import EmbedSettings
 
-BODY = "mobilenet_v2-imagenet1k-features.safetensors"
 WHOLE = "mobilenet_v2-imagenet1k.safetensors"  # with its batch norms, which training of all layers wants
 FOLDS = 5
 RESAMPLES = 1000
@@ -56,105 +53,98 @@ CANDIDATES: dict[str, tuple[int, ProbeSettings]] = {
     "probe, decay 0.1": (224, ProbeSettings(decay=0.1)),
     "probe, decay 0.1, groups balanced": (224, ProbeSettings(decay=0.1, balance_groups=True)),
     "mean at 352": (352, ProbeSettings(decay=0.1, balance_groups=True)),
-    "deviation at 224": (224, ProbeSettings("deviation", 0.1, True)),
-    "deviation at 352, groups not balanced": (352, ProbeSettings("deviation", 0.1)),
+    "deviation at 224": (224, ProbeSettings(ProbeView("deviation"), decay=0.1, balance_groups=True)),
+    "deviation at 352, groups not balanced": (352, ProbeSettings(ProbeView("deviation"), decay=0.1)),
+    "first view alone": (RECOMMENDED_SIDE, ProbeSettings(ProbeView("deviation"), decay=0.1, balance_groups=True)),
     "recommended": (RECOMMENDED_SIDE, PRESETS["recommended"]["probe"]),
 }
 BASELINE = "probe"
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Images, what is stated of them, and what belongs together."""
-
-    name: str
-    paths: list[Path]
-    groups: NDArray[np.int64]
-    targets: NDArray[np.bool_]
-    concepts: tuple[str, ...]
-
-
-def of_labels(name: str, rows: list[tuple[Path, str, set[str]]]) -> Labelled:
-    """Concepts of at least three groups."""
-    groups = np.unique([group for _, group, _ in rows], return_inverse=True)[1].astype(np.int64)
-    every = sorted(set().union(*(labels for *_, labels in rows)))
-    targets = np.array([[concept in labels for concept in every] for *_, labels in rows])
-    kept = [column for column in range(len(every)) if len(np.unique(groups[targets[:, column]])) >= 3]
-    return Labelled(name, [path for path, *_ in rows], groups, targets[:, kept], tuple(every[c] for c in kept))
-
-
-def trashcan(data: Path) -> Labelled:
-    with (data / "trashcan" / "labels.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    images = data / "trashcan" / "images"
-    return of_labels(
-        "trashcan", [(images / r["filename"], r["video"], set(r["labels"].split(";")) - {""}) for r in rows]
-    )
-
-
-def coral(data: Path) -> Labelled:
-    folder = data / "coral_kohtao"
-    files = {path.stem: path for path in sorted((folder / "images").rglob("*.jpg"))}
-    labels: dict[str, list[set[str]]] = {}
-    with (folder / "annotations.csv").open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
-            if row["patchid"] in files:
-                labels.setdefault(row["patchid"], []).append(set(row["label"].split(",")))
-    rows = []
-    for stem, stated in labels.items():
-        if all(one == stated[0] for one in stated):  # a tile that contradicts itself teaches nothing
-            rows.append((files[stem], stem.rpartition("_")[0], stated[0]))
-    return of_labels("coral_kohtao", rows)
-
-
-class _Both(nn.Module):
-    """Mean and deviation of one forward pass, side by side."""
-
-    def __init__(self, embedder: Embedder) -> None:
-        super().__init__()
-        self.mean, self.deviation = embedder.ending, with_pooling(embedder, "deviation").ending
-
-    def forward(self, activations: Tensor) -> Tensor:
-        return torch.cat([self.mean(activations), self.deviation(activations)], dim=1)
-
-
-def features(images: Labelled, side: int, pooling: str, weights: Path, cache: Path) -> NDArray[np.float32]:
-    """``[N, F]`` by the product's own loop, kept as float16."""
-    file = cache / f"benthoscope-learn-{images.name}-{side}-{digest(*map(str, images.paths))[:8]}.npy"
-    if not file.is_file():
-        settings = EmbedSettings(embedder="mobilenet_v2", weights=str(weights / BODY), short_side=side)
-        embedder = load_embedder(settings)
-        both = replace(embedder, ending=_Both(embedder), dimension=2 * embedder.dimension, pooled=False)
-        jobs = jobs_for(images)
-        found = np.zeros((len(jobs), both.dimension), np.float16)
-
-        def take(batch: EmbeddedBatch) -> None:
-            found[batch.indices] = batch.vectors
-
-        report = embed_regions(jobs, both, on_batch=take)
-        if report.failures:
-            raise SystemExit(report.failures[0].reason)
-        np.save(file, found)
-    half = np.split(np.load(file, allow_pickle=False), 2, axis=1)[0 if pooling == "mean" else 1]
-    return np.ascontiguousarray(half, np.float32)
+def viewed(
+    images: Labelled, side: int, settings: ProbeSettings, weights: Path, cache: Path
+) -> list[NDArray[np.float32]]:
+    """The features of each view."""
+    return [features(images, round(side * view.share), view.pooling, weights, cache) for view in settings.views]
 
 
 def out_of_fold(
-    x: NDArray[np.float32], images: Labelled, fold: NDArray[np.int64], settings: ProbeSettings
-) -> NDArray[np.float32]:
-    """``[N, C]`` logits of each fold by a probe on the others."""
-    tree = LabelTree(images.concepts, (-1,) * len(images.concepts))
-    known = np.ones_like(images.targets)
+    views: Sequence[NDArray[np.float32]], images: Labelled, fold: NDArray[np.int64], settings: ProbeSettings
+) -> tuple[NDArray[np.float32], list[int]]:
+    """``[N, C]`` logits of each fold by probes on the others, and how many views those chose.
+
+    With a second view everything is chosen inside: members and views by folds of the training groups alone, as
+    `core.learn.fitting` does.
+    """
     result = np.zeros(images.targets.shape, np.float32)
+    kept = []
     for number in range(FOLDS):
-        use = fold != number
-        weights = group_balance(images.groups[use]) if settings.balance_groups else None
-        heads = fit_probe(
-            x[use], images.targets[use], known[use], one_head(tree), tree, weights=weights, decay=settings.decay
-        )
-        with torch.inference_mode():
-            result[~use] = heads(torch.from_numpy(x[~use])).numpy()
-    return result
+        rows, asked = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        result[asked], count = judged_by(views, images, rows, asked, settings)
+        kept.append(count)
+    return result, kept
+
+
+def judged_by(
+    views: Sequence[NDArray[np.float32]],
+    images: Labelled,
+    rows: NDArray[np.int64],
+    asked: NDArray[np.int64],
+    settings: ProbeSettings,
+) -> tuple[NDArray[np.float32], int]:
+    """Logits of `asked` by what learned from `rows`, and how many views that kept."""
+    if len(views) == 1:
+        (heads,) = probes(views, images, rows, settings)
+        return of_heads(heads, views[0][asked]), 1
+    learner = _Learner(views, images, settings)
+    pool = np.zeros(len(images.paths), bool)
+    pool[rows] = True
+    wished = preset_settings("recommended", (images.name,))
+    learnt = learn_by_folds(learner, examples_of(images), pool, wished, lambda stage, unit: silent)
+    found = [of_heads(member.heads, views[place][asked]) for place, member in enumerate(learnt.members)]
+    return np.asarray(np.mean(found, axis=0), np.float32), len(learnt.members)
+
+
+def probes(
+    views: Sequence[NDArray[np.float32]], images: Labelled, rows: NDArray[np.int64], settings: ProbeSettings
+) -> list[LinearHeads]:
+    """One probe a view."""
+    tree = tree_of(images)
+    known = np.ones_like(images.targets[rows])
+    weights = group_balance(images.groups[rows]) if settings.balance_groups else None
+    return [
+        fit_probe(x[rows], images.targets[rows], known, one_head(tree), tree, weights=weights, decay=settings.decay)
+        for x in views
+    ]
+
+
+def of_heads(heads: LinearHeads, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``[N, C]`` mean logits of all members."""
+    with torch.inference_mode():
+        values = heads(torch.from_numpy(x)).numpy()
+    return np.asarray(values.reshape(len(x), *heads.shape).mean(1), np.float32)
+
+
+class _Learner:
+    """`core.learn.learners.Learner` on features that are there already."""
+
+    def __init__(self, views: Sequence[NDArray[np.float32]], images: Labelled, settings: ProbeSettings) -> None:
+        self._views, self._images, self._settings = views, images, settings
+        self._body = load_embedder(EmbedSettings())  # a name for what is frozen; nothing goes through it
+
+    def usable(self, progress: Progress) -> tuple[NDArray[np.int64], dict[int, str]]:
+        return np.arange(len(self._images.paths)), {}
+
+    def fit(self, use: NDArray[np.bool_], watch: NDArray[np.bool_], progress: Progress, *, label: str) -> Fit:
+        found = probes(self._views, self._images, np.flatnonzero(use), self._settings)
+        named = zip(found, self._settings.views, strict=True)
+        return Fit(tuple(Member(self._body, view.pooling, heads) for heads, view in named))
+
+    def logits(self, fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.stack([of_heads(m.heads, x[rows]) for m, x in zip(fit.members, self._views, strict=True)])
+
+    def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> None:
+        return None
 
 
 def weighted_precision(
@@ -184,23 +174,25 @@ def drawn(groups: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
     yield from (weights[start : start + MEMORY_ROWS] for start in range(0, RESAMPLES, MEMORY_ROWS))
 
 
-def compare(images: Labelled, weights: Path, cache: Path) -> dict[str, object]:
-    """Every candidate, groups kept apart and not."""
+def compare(images: Labelled, weights: Path, cache: Path, names: Sequence[str]) -> dict[str, object]:
+    """Candidates, groups kept apart and not."""
     apart = folds(images.targets, images.groups, FOLDS)
     mixed = np.random.default_rng(0).integers(0, FOLDS, len(images.paths))
     logits: dict[str, NDArray[np.float32]] = {}
     table: dict[str, dict[str, object]] = {}
-    for name, (side, settings) in CANDIDATES.items():
+    for name, (side, settings) in ((name, CANDIDATES[name]) for name in names):
         began = time.perf_counter()
-        x = features(images, side, settings.pooling, weights, cache)
+        x = viewed(images, side, settings, weights, cache)
         read = time.perf_counter() - began
-        logits[name] = out_of_fold(x, images, apart, settings)
-        leaky = out_of_fold(x, images, mixed, settings)
+        logits[name], kept = out_of_fold(x, images, apart, settings)
+        leaky, _ = out_of_fold(x, images, mixed, settings)
         value, leak = (
             float(np.nanmean(average_precisions(one, images.targets, np.ones_like(images.targets))))
             for one in (logits[name], leaky)
         )
         table[name] = {"map": round(value, 4), "map_random_frames": round(leak, 4), "feature_seconds": round(read, 1)}
+        if settings.second is not None:
+            table[name]["views_kept"] = kept
         print(f"{images.name}: {name:40s} {value:.3f} apart, {leak:.3f} with random frames", flush=True)
     base = np.concatenate([mean_precision(logits[BASELINE], images.targets, w) for w in drawn(images.groups)])
     groups = len(np.unique(images.groups))
@@ -216,24 +208,12 @@ def compare(images: Labelled, weights: Path, cache: Path) -> dict[str, object]:
     return facts | {"candidates": table}
 
 
-def jobs_for(images: Labelled) -> list[RegionJob]:
-    jobs = []
-    for number, path in enumerate(images.paths):
-        with Image.open(path) as image:
-            jobs.append(RegionJob(str(number), path, *image.size))
-    return jobs
-
-
 def preset_on_one_fold(
     images: Labelled, weights: Path, cache: Path, name: str, epochs: int | None, side: int | None
 ) -> dict[str, object]:
     """A preset that trains all layers, and the probes, from the same images, judged on the first fold."""
-    import pandas as pd
-
     from core.learn.cropping import cropped
-    from core.learn.gathering import Examples
     from core.learn.networks import NetworkLearner
-    from core.learn.recipes import preset_settings
 
     body = EmbedSettings(embedder="mobilenet_v2", weights=str(weights / WHOLE), device="cpu")
     settings = preset_settings(name, (images.name,), body, short_side=side)
@@ -250,28 +230,20 @@ def preset_on_one_fold(
     held = replace(images, groups=images.groups[judged], targets=images.targets[judged])
     counted = [c for c in range(len(images.concepts)) if held.targets[:, c].any() and images.targets[use, c].any()]
 
-    tree = LabelTree(images.concepts, (-1,) * len(images.concepts))
     known = np.ones_like(images.targets)
-    jobs = cropped(jobs_for(images), settings.crop)
-    names = tuple(str(group) for group in np.unique(images.groups))
-    examples = Examples(
-        pd.DataFrame(), jobs, images.groups, names, tree, images.targets, known, (), (), digest(*map(str, images.paths))
+    examples = examples_of(images, cropped(jobs_for(images), settings.crop))
+    learner = NetworkLearner(
+        cache / "benthoscope-learn-networks", settings, examples, one_head(examples.tree), known, 2
     )
-    learner = NetworkLearner(cache / "benthoscope-learn-networks", settings, examples, one_head(tree), known, 2)
     began = time.perf_counter()
     fit = learner.fit(use, watch, said, label=f"{name}-{images.name}")
     seconds = time.perf_counter() - began
-    trained = learner.logits(fit, judged)
+    trained = learner.logits(fit, judged)[0]
     logits: dict[str, NDArray[np.float32]] = {}
     for probe in (BASELINE, "recommended"):
         probe_side, of = CANDIDATES[probe]
-        x = features(images, probe_side, of.pooling, weights, cache)
-        balance = group_balance(images.groups[use]) if of.balance_groups else None
-        heads = fit_probe(
-            x[use], images.targets[use], known[use], one_head(tree), tree, weights=balance, decay=of.decay
-        )
-        with torch.inference_mode():
-            logits[probe] = heads(torch.from_numpy(x[judged])).numpy()
+        x = viewed(images, probe_side, of, weights, cache)
+        logits[probe], _ = judged_by(x, images, np.flatnonzero(use), judged, of)
     logits[name] = trained
 
     table: dict[str, dict[str, object]] = {}
@@ -318,6 +290,8 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()), help="folder for features")
     parser.add_argument("--only", choices=("trashcan", "coral_kohtao"))
+    rest = [name for name in CANDIDATES if name != BASELINE]
+    parser.add_argument("--candidates", nargs="+", choices=rest, default=rest, help="beside the probe; all by default")
     parser.add_argument("--preset", choices=("fathomnet-2023", "seafloor-2021"), help="on one fold of trashcan")
     parser.add_argument("--epochs", type=int, help="all passes over the images, fewer than the preset's")
     parser.add_argument("--short-side", type=int, help="pixels, instead of the preset's")
@@ -338,7 +312,7 @@ def main() -> None:
     for read in (trashcan, coral):
         images = read(asked.data)
         if asked.only in (None, images.name):
-            found[images.name] = compare(images, asked.weights, asked.cache)
+            found[images.name] = compare(images, asked.weights, asked.cache, [BASELINE, *asked.candidates])
     append_result(
         "learn",
         {"command": "python -m benchmarks.learn DATA WEIGHTS", "folds": FOLDS, "network": "mobilenet_v2", **found},

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.assess.storing import Stored, interval_json
 from core.errors import SettingsError
@@ -39,7 +40,7 @@ class OfHead(Stored):
     whole: Stored
     evaluation: Evaluation
     part: Cases
-    rows: np.ndarray
+    rows: NDArray[np.int64]
 
     @property
     def title(self) -> str:

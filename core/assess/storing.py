@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.artefacts import open_array, read_table
 from core.errors import WorkspaceError
@@ -102,7 +103,7 @@ class Stored:
             strata=strata,
         )
 
-    def spoiled(self, way: str) -> tuple[np.ndarray, Cases] | None:
+    def spoiled(self, way: str) -> tuple[NDArray[np.int64], Cases] | None:
         """Rows of the regions that were spoiled, and the same regions with what was said of them then.
 
         Args:

@@ -29,7 +29,10 @@ STUDY_SENTENCE = (
     "comparison."
 )
 CALIBRATION_HELPED = "Calibration brings the probabilities nearer to what comes true on these groups."
-CALIBRATION_FAILED = "Calibration did not bring the probabilities nearer to what comes true on these groups."
+CALIBRATION_FAILED = (
+    "Calibration did not bring the probabilities nearer to what comes true on these groups; a model trained without "
+    "it keeps the raw ones."
+)
 
 
 HEAD_FIGURES = ("map20", "ap_macro", "accuracy", "f1_micro")
@@ -87,7 +90,7 @@ def calibration_sentence(stored: Stored) -> str:
         return ""
     raw = stored.cases.raw
     if raw is not None and np.array_equal(stored.cases.probabilities, raw):
-        return "Training kept the raw probabilities: calibration did not help on its validation groups."
+        return "Training kept the raw probabilities: calibration did not clearly help on its validation groups."
     helped = overall["ece"].value < overall["ece_raw"].value
     said = CALIBRATION_HELPED if helped else CALIBRATION_FAILED
     return f"{said} Calibration error {overall['ece_raw']} before, {overall['ece']} after."

@@ -55,8 +55,9 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
         precision: Annotated[float, typer.Option(metavar="P", help="For thresholds by precision.")] = 0.9,
         calibration: Annotated[str, typer.Option(metavar="HOW", help="auto, none, temperature or isotonic.")] = "auto",
         folds: Annotated[
-            int, typer.Option(min=1, metavar="N", help="An ensemble of N members, each without one fold of the groups.")
-        ] = 1,
+            int | None,
+            typer.Option(min=1, metavar="N", help="N members, each without one fold of the groups; else the preset's."),
+        ] = None,
         refit_all: Annotated[
             bool, typer.Option("--refit-all", help="After choosing, train again on all images.")
         ] = False,
@@ -102,13 +103,14 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
                 "held_out": held_out,
                 "precision": precision,
                 "calibration": calibration,
-                "folds": folds,
                 "refit_all": refit_all,
                 "decisions": decisions,
                 "seed": seed,
             }
             if thresholds is not None:
                 changes["thresholds"] = thresholds
+            if folds is not None:
+                changes["folds"] = folds
             settings = preset_settings(
                 preset, tuple(datasets), EmbedSettings(**network), short_side=short_side, **changes
             )

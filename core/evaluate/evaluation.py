@@ -102,6 +102,8 @@ def judged_cases(cases: Cases) -> Cases:
     known = (cases.truth[:, cases.ranked] != UNKNOWN).any(axis=1)
     if not known.any():
         raise SettingsError(f"none of {cases.count:,} regions has a known truth; label some, or choose another dataset")
+    if not (cases.truth[:, cases.judged] != UNKNOWN).any():
+        raise SettingsError("the model knows none of these concepts; evaluate it on a dataset with its own labels")
     return cases.rows(known)
 
 

@@ -34,7 +34,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         f"- Datasets: {', '.join(_text(one) for one in data['datasets'])}"
         + (f", where {' and '.join(_text(one) for one in data['where'])}" if data["where"] else "")
         + f": {data['images']:,} images.",
-        _groups(groups, facts["settings"]["folds"]),
+        _groups(groups, facts["figures"].get("folds", 1)),
         *rare,
         *(f"- {_text(note)}" for note in facts.get("notes", ())),
         "",
@@ -65,8 +65,8 @@ def _groups(groups: Mapping[str, Any], folds: int) -> str:
     apart = f"{len(groups['held_out'])} held out and never looked at."
     if folds > 1:
         return (
-            f"- Groups: {len(groups['training'])} for {folds} members, each taught by all folds but its own; "
-            f"thresholds and calibration by what each said of its own fold; {apart}"
+            f"- Groups: {len(groups['training'])} in {folds} folds, each member taught by all folds but one; "
+            f"thresholds and calibration by what it said of that one; {apart}"
         )
     return (
         f"- Groups: {len(groups['training'])} for training, {len(groups['validation'])} for validation (thresholds and "

@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.embed.embedder import Embedder
 from core.errors import SettingsError
+from core.learn.choosing import average_precisions
 from core.learn.gathering import Examples
-from core.learn.heads import LinearHeads
 from core.learn.leaks import Leak
-from core.learn.learners import Fit, Learner
-from core.learn.pooling import Pooling
+from core.learn.learners import Fit, Learner, Member
 from core.learn.probing import stacked
 from core.learn.recipes import TrainSettings
 from core.learn.splits import folds
@@ -32,25 +30,11 @@ ProgressFor = Callable[[str, str], Progress]
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
-    """A body with its heads, as a model stores it.
-
-    Attributes:
-        body: With its own ending, before pooling.
-        heads: One linear layer, or those of all folds where they share the body.
-    """
-
-    body: Embedder
-    pooling: Pooling
-    heads: LinearHeads
-
-
-@dataclass(frozen=True, eq=False)
 class Learnt:
     """What a training or a training by folds leaves.
 
     Attributes:
-        members: In the order of the folds; one for all where the body stayed as it was.
+        members: In the order of the folds; one a view, for all folds, where the bodies stayed as they were.
         rows: ``[V]`` examples that calibration and thresholds may look at.
         logits: ``[V, C]`` of those, none by a member that their groups taught.
         facts: Curves and counts, plain JSON.
@@ -84,31 +68,35 @@ def learn_once(
         raise SettingsError("no image is left to choose thresholds by; name smaller groups, or import more")
     fit = learner.fit(training, validation, progress_for("training", "steps"), label="training")
     rows = np.flatnonzero(validation)
-    logits = learner.logits(fit, rows)
+    logits = learner.logits(fit, rows).mean(0)
     if everything is not None:
         again = learner.fit(everything, validation, progress_for("refit", "steps"), label="refit")
         fit = replace(again, facts=fit.facts | again.facts)
-    return Learnt(_members([fit]), rows, logits, fit.facts, learner.leak(training, validation))
+    return Learnt(fit.members, rows, logits, fit.facts, learner.leak(training, validation))
 
 
 def learn_by_folds(
     learner: Learner, examples: Examples, pool: NDArray[np.bool_], settings: TrainSettings, progress_for: ProgressFor
 ) -> Learnt:
-    """One training a fold, whole groups in one fold.
+    """One training a fold, whole groups in one fold; as many folds as there are groups, where those are fewer.
+
+    Of several ways of looking at pictures the first is kept, and the others with it where that has the larger mean
+    average precision out of fold.
 
     Args:
         pool: ``[N]`` examples that may teach.
 
     Raises:
-        SettingsError: there are fewer groups than folds.
+        SettingsError: there are fewer than two groups.
     """
-    rows, count = np.flatnonzero(pool), settings.folds
+    rows = np.flatnonzero(pool)
     there = len(np.unique(examples.groups[rows]))
-    if count > there:
-        raise SettingsError(f"{count} folds need as many groups, and {there} are not held out; ask for fewer --folds")
+    if there < 2:
+        raise SettingsError("folds need two groups that are not held out; name smaller groups, or import more")
+    count = min(settings.folds, there)
     fold = np.full(len(examples), -1, np.int64)
     fold[rows] = folds((examples.targets & examples.known)[rows], examples.groups[rows], count, seed=settings.seed)
-    logits = np.zeros((len(rows), len(examples.tree)), np.float32)
+    each: list[NDArray[np.float32]] = []
     fits: list[Fit] = []
     leaks: list[Leak | None] = []
     for number in range(count):
@@ -117,17 +105,45 @@ def learn_by_folds(
             raise SettingsError(f"fold {number + 1} of {count} got no group; ask for fewer --folds")
         stage = f"training, fold {number + 1} of {count}"
         fits.append(learner.fit(use, watch, progress_for(stage, "steps"), label=f"fold-{number + 1}"))
-        logits[fold[rows] == number] = learner.logits(fits[-1], np.flatnonzero(watch))
+        each.append(learner.logits(fits[-1], np.flatnonzero(watch)))
         leaks.append(learner.leak(use, watch))
+    order = np.argsort(fold[rows], kind="stable")
+    logits = np.empty((len(each[0]), *(len(rows), len(examples.tree))), np.float32)
+    logits[:, order] = np.concatenate(each, axis=1)
+    views, chosen = _views(logits, examples, rows)
+    facts: dict[str, Any] = {"folds": count} | chosen
     curves = [fit.facts["training_curve"] for fit in fits if "training_curve" in fit.facts]
-    return Learnt(_members(fits), rows, logits, {"training_curves": curves} if curves else {}, _together(leaks))
+    if curves:
+        facts["training_curves"] = curves
+    return Learnt(_members(fits, views), rows, logits[:views].mean(0), facts, _together(leaks))
 
 
-def _members(fits: Sequence[Fit]) -> tuple[Member, ...]:
-    first = fits[0]
-    if all(fit.body is first.body for fit in fits):  # a frozen body is stored, and asked, once for all heads
-        return (Member(first.body, first.pooling, stacked([fit.heads for fit in fits])),)
-    return tuple(Member(fit.body, fit.pooling, fit.heads) for fit in fits)
+def _views(logits: NDArray[np.float32], examples: Examples, rows: NDArray[np.int64]) -> tuple[int, dict[str, Any]]:
+    """How many views are kept, and the mean average precision of each choice.
+
+    Args:
+        logits: ``[M, V, C]`` out of fold, view by view.
+    """
+    if len(logits) < 2:
+        return 1, {}
+    targets, known = examples.targets[rows], examples.known[rows]
+    stated = np.array(examples.tree.stated, bool)
+    found = [
+        float(np.nanmean(average_precisions(logits[:count].mean(0), targets, known)[stated]))
+        for count in range(1, len(logits) + 1)
+    ]
+    kept = int(np.nanargmax(found)) + 1 if np.isfinite(found).any() else 1
+    return kept, {"views": kept, "views_out_of_fold": [round(value, 4) for value in found if np.isfinite(value)]}
+
+
+def _members(fits: Sequence[Fit], views: int) -> tuple[Member, ...]:
+    first = fits[0].members[:views]
+    if all(fit.members[0].body is first[0].body for fit in fits):  # frozen bodies are stored, and asked, once for all
+        return tuple(
+            replace(member, heads=stacked([fit.members[place].heads for fit in fits]))
+            for place, member in enumerate(first)
+        )
+    return tuple(member for fit in fits for member in fit.members)
 
 
 def _together(leaks: Sequence[Leak | None]) -> Leak | None:

@@ -27,17 +27,29 @@ from core.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
-    """What a fit leaves.
+class Member:
+    """A body with its heads, as a model stores it.
 
     Attributes:
         body: With its own ending, before pooling.
-        facts: Curves and counts of the training, plain JSON.
+        heads: One linear layer, or several that share the body.
     """
 
     body: Embedder
     pooling: Pooling
     heads: LinearHeads
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What a fit leaves.
+
+    Attributes:
+        members: One for each way of looking at pictures.
+        facts: Curves and counts of the training, plain JSON.
+    """
+
+    members: tuple[Member, ...]
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +63,7 @@ class Learner(Protocol):
         """Learn; the masks are over all examples, `label` names the fit for what it keeps while it works."""
 
     def logits(self, fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """``[n, C]`` of some examples."""
+        """``[M, n, C]`` of some examples, member by member."""
 
     def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> Leak | None:
         """Near copies of watched examples among those learnt from; ``None`` where nothing can tell."""
@@ -66,45 +78,64 @@ class FrozenLearner:
     ) -> None:  # fmt: skip
         self._settings, self._examples, self._heads, self._known = settings, examples, heads, known
         self._folder, self._workers = embeddings, workers
-        self._body = load_embedder(settings.embed)
-        self._embedder = with_pooling(self._body, settings.probe.pooling)
-        self._features = np.zeros((0, 0), np.float32)
+        self._bodies = [load_embedder(view.embed(settings.embed)) for view in settings.probe.views]
+        self._features: list[NDArray[np.float32]] = []
         self._place: dict[int, int] = {}
 
     def usable(self, progress: Progress) -> tuple[NDArray[np.int64], dict[int, str]]:
-        features, rows, reasons = stored_features(
-            self._folder, self._embedder, self._examples.jobs, workers=self._workers, progress=progress
-        )
-        self._features, self._place = features, {int(row): place for place, row in enumerate(rows)}
-        return rows, reasons
+        views, jobs = self._settings.probe.views, self._examples.jobs
+        reasons: dict[int, str] = {}
+        found = []
+        for number, (body, view) in enumerate(zip(self._bodies, views, strict=True)):
+
+            def told(done: int, total: int, before: int = number) -> None:
+                progress(before * total + done, len(views) * total)
+
+            features, rows, failed = stored_features(
+                self._folder, with_pooling(body, view.pooling), jobs, workers=self._workers, progress=told
+            )
+            found.append((features, rows))
+            reasons |= failed
+        usable = np.array([row for row in range(len(jobs)) if row not in reasons], np.int64)
+        self._features = [features[np.isin(rows, usable)] for features, rows in found]
+        self._place = {int(row): place for place, row in enumerate(usable)}
+        return usable, reasons
 
     def fit(self, use: NDArray[np.bool_], watch: NDArray[np.bool_], progress: Progress, *, label: str) -> Fit:
         rows = np.array([row for row in np.flatnonzero(use) if row in self._place], np.int64)
         probe = self._settings.probe
-        heads = fit_probe(
-            self._of(rows),
-            self._examples.targets[rows],
-            self._known[rows],
-            self._heads,
-            self._examples.tree,
-            weights=group_balance(self._examples.groups[rows]) if probe.balance_groups else None,
-            decay=probe.decay,
-            progress=progress,
-        )
-        return Fit(self._body, probe.pooling, heads)
+        members = []
+        for number, (body, view) in enumerate(zip(self._bodies, probe.views, strict=True)):
+
+            def told(done: int, total: int, before: int = number) -> None:
+                progress(before * total + done, len(probe.views) * total)
+
+            heads = fit_probe(
+                self._of(rows, number),
+                self._examples.targets[rows],
+                self._known[rows],
+                self._heads,
+                self._examples.tree,
+                weights=group_balance(self._examples.groups[rows]) if probe.balance_groups else None,
+                decay=probe.decay,
+                progress=told,
+            )
+            members.append(Member(body, view.pooling, heads))
+        return Fit(tuple(members))
 
     def logits(self, fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        members, count = fit.heads.shape
         with torch.inference_mode():
-            values = fit.heads.cpu()(torch.from_numpy(self._of(rows))).numpy()
-        mean: NDArray[np.float32] = values.reshape(-1, members, count).mean(1)
-        return mean
+            each = [
+                member.heads.cpu()(torch.from_numpy(self._of(rows, number))).numpy()
+                for number, member in enumerate(fit.members)
+            ]
+        return np.stack(each)
 
     def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> Leak | None:
-        return measure_leak(self._of(np.flatnonzero(use)), self._of(np.flatnonzero(watch)))
+        return measure_leak(self._of(np.flatnonzero(use), 0), self._of(np.flatnonzero(watch), 0))
 
-    def _of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return self._features[[self._place[int(row)] for row in rows]]
+    def _of(self, rows: NDArray[np.int64], view: int) -> NDArray[np.float32]:
+        return self._features[view][[self._place[int(row)] for row in rows]]
 
 
 def group_balance(groups: NDArray[np.integer]) -> NDArray[np.float64]:

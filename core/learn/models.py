@@ -206,10 +206,12 @@ def _opened(folder: Path, facts: dict[str, Any], tensors: dict[str, Tensor], dev
     if thresholds.shape != (len(tree),):
         raise ModelError(f"{folder.name} has {len(thresholds)} thresholds for {len(tree)} concepts; train it again")
     parts = []
+    bodies: dict[str, dict[str, Tensor]] = {}
     for place, of_body in enumerate(facts["architecture"]["bodies"]):
         prefix = f"{place}."
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         layers = LinearHeads(own.pop("head.weight"), own.pop("head.bias"))
+        own = bodies.setdefault(str(of_body["digest"]), own)  # a body that looks twice is stored once
         base = open_body(of_body, own, device=device)
         embedder = with_pooling(base, of_body["pooling"])
         if layers.shape[1] != len(tree) or layers.weight.shape[2] != embedder.dimension:
@@ -244,10 +246,12 @@ def save_model(
     from safetensors.torch import save
 
     tensors: dict[str, Tensor] = {}
+    stored: set[str] = set()
     for place, (embedder, layers) in enumerate(parts):
         tensors |= {f"{place}.head.{name}": t.detach().cpu().contiguous() for name, t in layers.state_dict().items()}
-        if not is_shipped(embedder):
-            body = part_tensors(embedder.body, embedder.ending)
+        body = part_tensors(embedder.body, embedder.ending)
+        if not is_shipped(embedder) and (digest_of := tensors_digest(body)) not in stored:
+            stored.add(digest_of)
             tensors |= {f"{place}.{name}": tensor for name, tensor in body.items()}
     whole = dict(facts) | {"format": FORMAT, "weights": {"file": WEIGHTS, "digest": tensors_digest(tensors)}}
     temporary = folder.with_name(f".{folder.name}.{uuid4().hex}.tmp")

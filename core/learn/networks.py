@@ -38,7 +38,7 @@ from core.learn.checkpoints import (
 from core.learn.gathering import Examples
 from core.learn.heads import HeadSpec, LinearHeads
 from core.learn.leaks import Leak
-from core.learn.learners import Fit
+from core.learn.learners import Fit, Member
 from core.learn.losses import inverse_frequency, network_loss, oversampled
 from core.learn.models import Model
 from core.learn.pictures import Pictures
@@ -152,7 +152,8 @@ class NetworkLearner:
         return self._finished({"training_curve" if not refit else "refit_curve": facts})
 
     def logits(self, fit: Fit, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        scorer = with_ending(fit.body, fit.heads, dimension=fit.heads.shape[1], key="scorer")
+        (member,) = fit.members
+        scorer = with_ending(member.body, member.heads, dimension=member.heads.shape[1], key="scorer")
         jobs = [self._examples.jobs[row] for row in rows]
         found = np.full((len(jobs), scorer.dimension), np.nan, np.float32)
 
@@ -160,7 +161,7 @@ class NetworkLearner:
             found[batch.indices] = batch.vectors
 
         embed_regions(jobs, scorer, on_batch=take, workers=self._workers)
-        return found
+        return found[None]
 
     def leak(self, use: NDArray[np.bool_], watch: NDArray[np.bool_]) -> Leak | None:
         return None  # there are no features that stay still
@@ -264,7 +265,7 @@ class NetworkLearner:
         heads = LinearHeads(head.weight.detach().cpu().clone()[None], head.bias.detach().cpu().clone()[None]).to(
             body.device
         )
-        return Fit(body, "mean", heads, facts)
+        return Fit((Member(body, "mean", heads),), facts)
 
     def _fingerprint(self, use: NDArray[np.bool_], watch: NDArray[np.bool_], epochs: int) -> str:
         settings = self._settings.to_json()

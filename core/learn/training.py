@@ -73,8 +73,8 @@ class Trained:
 
     def _asked(self, told: str) -> str:
         images, groups = self.facts["figures"]["validation"]["images"], self.facts["data"]["groups"]["validation"]
-        if (members := int(self.facts["settings"]["folds"])) > 1:
-            return f"{members} members, each image asked of the one that its group did not teach: {told}"
+        if (folds := int(self.facts["figures"].get("folds", 1))) > 1:
+            return f"{folds} folds, each image asked of what its group did not teach: {told}"
         return f"on {images:,} validation images of {len(groups)} other groups: {told}"
 
     def to_json(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Trained:
             "model": self.facts["name"],
             "folder": str(self.folder),
             "concepts": len(self.facts["label_tree"]),
-            "members": self.facts["settings"]["folds"],
+            "folds": self.facts["figures"].get("folds", 1),
             "figures": self.facts["figures"],
             "calibration": self.facts["calibration_facts"],
             "rare": self.facts["data"]["rare"],
@@ -160,6 +160,8 @@ def train_model(
     )
     leak = learnt.leak
     notes = [*examples.notes, *([leak.sentence] if leak is not None and leak.sentence else [])]
+    if (folds := learnt.facts.get("folds", settings.folds)) < settings.folds:
+        notes.append(f"{folds} folds instead of {settings.folds}: so many groups are not held out.")
     if reasons:
         notes.append(f"{len(reasons):,} images could not be opened: {next(iter(reasons.values()))}")
     facts = _facts(name, settings, examples, np.where(opened, sides, -1), heads, chosen, learnt)

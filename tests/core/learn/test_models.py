@@ -14,18 +14,25 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+import torchvision
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from core.cli import app
+from core.embed.load import load_embedder
 from core.errors import Cancelled, CoreError, ImageError, ModelError, SettingsError, WorkspaceError
+from core.learn.bodies import body_facts, part_tensors
 from core.learn.features import stored_features
 from core.learn.gathering import gather
-from core.learn.models import find_model, list_models, load_model, model_folder, read_facts
+from core.learn.heads import LinearHeads
+from core.learn.models import find_model, list_models, load_model, model_folder, read_facts, save_model
 from core.learn.predicting import image_files, predict_files, predict_regions
 from core.learn.predictions import list_predictions, open_predictions
-from core.learn.recipes import HeadWish, preset_settings
-from core.learn.training import train_model, wished_heads
+from core.learn.recipes import HeadWish, ProbeSettings, ProbeView, preset_settings
+from core.learn.training import split_sides, train_model, wished_heads
+from core.settings import EmbedSettings
 from core.workspace import open_workspace
 from tests.core.learn.conftest import BODY, bring_in, make_source, silent_for
 
@@ -43,10 +50,16 @@ def test_it_learns_and_says_so(learnt, model):
     assert [info.name for info in list_models(workspace) if not info.problem] == ["first"]
 
 
-def test_groups_serve_once(model):
-    sides = [set(names) for names in model.groups.values()]
-    assert all(sides)
-    assert sum(map(len, sides)) == len(set().union(*sides)) == 14
+def test_groups_serve_once(learnt, model):
+    workspace, _ = learnt
+    examples = gather(workspace, ["dives"])
+    sides = split_sides(examples, preset_settings("probe", ("dives",), BODY))
+    held = {examples.group_names[group] for group in np.unique(examples.groups[sides == 2])}
+    assert set(model.groups["held_out"]) == held
+    assert not held & set(model.groups["training"])
+    assert len(held) + len(model.groups["training"]) == 14
+    assert all(len(set(sides[examples.groups == group])) == 1 for group in np.unique(examples.groups))
+    assert sorted(np.unique(sides)) == [0, 1, 2]
 
 
 def test_the_same_numbers_alone_together_stored_and_by_words(learnt, model, tmp_path):
@@ -259,7 +272,7 @@ def test_folds_make_an_ensemble_whose_members_disagree_in_numbers(learnt, tmp_pa
     workspace, single = learnt
     copy = open_workspace(tmp_path / "ws")
     bring_in(copy, workspace.datasets()[0].root.parent / "frames.csv")
-    settings = preset_settings("recommended", ("dives",), BODY, short_side=64, folds=3)
+    settings = preset_settings("probe", ("dives",), BODY, short_side=64, folds=3)
     trained = train_model(copy, settings, "three", workers=1, progress_for=silent_for)
     model = load_model(trained.folder, device="cpu")
     groups = model.groups
@@ -269,8 +282,8 @@ def test_folds_make_an_ensemble_whose_members_disagree_in_numbers(learnt, tmp_pa
     assert len(groups["training"]) + len(groups["held_out"]) == 14
     assert groups["held_out"] == load_model(single.folder, device="cpu").groups["held_out"]
     assert trained.facts["figures"]["validation"]["images"] == 5 * len(groups["training"])
-    assert "3 members, each image asked of the one that its group did not teach" in trained.sentence
-    assert "for 3 members" in (trained.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "3 folds, each image asked of what its group did not teach" in trained.sentence
+    assert "in 3 folds" in (trained.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     files = files_of(workspace)[:6]
     found = list(predict_files(model, files, workers=1))
     # The mean of the members' logits, and how far their probabilities lie apart, by hand.
@@ -306,10 +319,50 @@ def test_folds_that_make_no_sense_are_refused(changes, says):
         preset_settings("probe", ("dives",), BODY, **changes)
 
 
-def test_more_folds_than_groups_are_refused(learnt):
-    settings = preset_settings("recommended", ("dives",), BODY, short_side=64, folds=13)
-    with pytest.raises(SettingsError, match="13 folds need as many groups, and 11 are not held out"):
-        train_model(learnt[0], settings, "x", workers=1, progress_for=silent_for)
+def test_more_folds_than_groups_are_as_many_as_groups_and_said(learnt, tmp_path):
+    workspace, _ = learnt
+    copy = open_workspace(tmp_path / "ws")
+    bring_in(copy, workspace.datasets()[0].root.parent / "frames.csv")
+    settings = preset_settings("probe", ("dives",), BODY, short_side=32, folds=13, where=("depth_m<260",))
+    trained = train_model(copy, settings, "few", workers=1, progress_for=silent_for)
+    count = len(load_model(trained.folder, device="cpu").groups["training"])
+    assert f"{count} folds instead of 13: so many groups are not held out." in trained.notes
+    assert load_model(trained.folder, device="cpu").members == count
+    copy.close()
+
+
+def test_a_second_view_joins_where_it_helps_out_of_fold(learnt, model, tmp_path):
+    """The model of the recommended preset keeps one view or both, by the figures that it tells."""
+    figures = learnt[1].facts["figures"]
+    found = figures["views_out_of_fold"]
+    assert figures["folds"] == 5
+    assert figures["views"] == 1 + int(np.argmax(found)) == len(model.parts)
+    assert figures["validation"]["mean_average_precision"] == pytest.approx(max(found), abs=0.03)  # calibrated: ties
+    both = ProbeSettings(ProbeView("deviation"), second=ProbeView("mean", 0.5))
+    with pytest.raises(SettingsError, match="ask for --folds"):
+        preset_settings("probe", ("dives",), BODY, probe=both)
+    alone = preset_settings("recommended", ("dives",), BODY, refit_all=True)
+    assert (alone.folds, alone.probe.second) == (1, None)
+    # Two views of one body: stored once, opened twice, each with its own input.
+    body = load_embedder(EmbedSettings(embedder="shufflenet_v2_x0_5", weights=str(shuffled(tmp_path)), device="cpu"))
+    small = load_embedder(replace(body.settings, short_side=96))
+    heads = [LinearHeads(torch.randn(2, 4, body.dimension), torch.zeros(2, 4)) for _ in range(2)]
+    facts = json.loads((learnt[1].folder / "model.json").read_text(encoding="utf-8"))
+    facts["architecture"]["bodies"] = [body_facts(body, "mean"), body_facts(small, "mean")]
+    facts = {name: value for name, value in facts.items() if name not in ("format", "weights")}
+    save_model(tmp_path / "twice", facts, [(body, heads[0]), (small, heads[1])], "")
+    opened = load_model(tmp_path / "twice", device="cpu")
+    assert [part.base.settings.short_side for part in opened.parts] == [224, 96]
+    assert [part.base.key for part in opened.parts] == [body.key, small.key]
+    stored = sum(tensor.numel() for tensor in load_file(tmp_path / "twice" / "weights.safetensors").values())
+    assert stored < 1.5 * sum(tensor.numel() for tensor in part_tensors(body.body, body.ending).values())
+
+
+def shuffled(folder):
+    """A small network's untrained weights in a file."""
+    path = folder / "shuffled.safetensors"
+    save_file(torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), path)
+    return path
 
 
 NETWORK = """
@@ -317,6 +370,7 @@ import sys
 from dataclasses import replace
 from core.learn.recipes import preset_settings
 from core.learn.training import train_model
+from core.settings import EmbedSettings
 from core.workspace import open_workspace
 from tests.core.learn.conftest import BODY
 
