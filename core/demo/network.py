@@ -127,9 +127,7 @@ def read_facts(weights: Path | None = None) -> Facts:
             f"expected {path.name} beside the demonstration network's weights, found none; {way}"
         ) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{path.name} does not describe a demonstration network ({error}); {way}"
-        ) from None
+        raise ModelError(f"{path.name} does not describe a demonstration network ({error}); {way}") from None
 
 
 def load_demo_network(weights: Path | None = None) -> DemoNetwork:
