@@ -114,7 +114,7 @@ def maps_of(
             "activation norm": activation_norm(values),
         }
         if grid == "usual":
-            ways["features"] = feature_maps(values, unit(pooled(values)), split.weights).combined
+            ways["features"] = feature_maps(values, split.contributions(unit(pooled(values)))).combined
             ways["Grad-CAM of the embedding"] = embedding_map(embedder, values)
             if head is not None:
                 guess = top_classes(values, head)

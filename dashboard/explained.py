@@ -126,7 +126,9 @@ REASONS = (
     Entry(
         "What makes it stranger than itself? The centred map",
         "Nearly every cell adds something to a score. The centred map takes away each cell's fair share: positive "
-        "cells make the picture stranger, negative cells more familiar, and all together are 0.",
+        "cells make the picture stranger, negative cells more familiar, and all together are 0. It answers for the "
+        "score, not for small things: on real frames of two cameras its highest place lay on an animal in 11 % and "
+        "24 % of pictures, that of the mere length of the features of a larger input in 18 % and 38 %.",
         r"c_{ij} = d_{ij} - s\, q_{ij}, \qquad q_{ij} = \frac{A_{ij} \cdot e}{HW \lVert f \rVert}, \qquad "
         r"\sum_{ij} c_{ij} = 0",
         "q: the cell's share in the picture's own vector; all shares together are 1.",
@@ -134,8 +136,10 @@ REASONS = (
     Entry(
         "What has the reference never shown? The novelty map",
         "Compares every cell with the cells of the reference, wherever they lie, its own group left out. Orange cells "
-        "are newer than 95 % of the reference's own. A second opinion that adds up to nothing; on real frames it finds "
-        "animals better than the exact maps do.",
+        "are newer than 95 % of the reference's own. A second opinion that adds up to nothing. Seen closer (an input "
+        "twice as large) it finds small animals best: on real frames of two cameras 16 % and 35 % of what it marks "
+        "lies on them, against 4 % and 11 % of the best map that knows nothing of the reference. Its highest place "
+        "does so in 20 % and 41 % of pictures, not surely more than the features' mere length (18 % and 38 %).",
         r"z_{ij} = \lVert A_{ij} \rVert\, \bigl(1 - \max_b \cos(A_{ij}, b)\bigr), \qquad "
         r"\mathrm{map} = z_{ij} / z_{95} - 1",
         "b: cells of up to 240 reference regions; z₉₅: the 95th percentile of z over those cells themselves.",

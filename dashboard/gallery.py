@@ -96,7 +96,7 @@ def gallery(
     lines = len(captions) + max((text.count("\n") + 1 for text in extra), default=0) + named
     shape = shapes(view.run)
     frames = {"aspect": shape.frame, "on": framing.framed()} if shape.parts else None
-    laid = _why(view.run) if overlay == "why" else overlay
+    laid = why_overlay(view.run) if overlay == "why" else overlay
     data = {
         "module": assets.module("gallery.js"),
         "base": assets.base(),
@@ -137,9 +137,18 @@ def gallery(
     return chosen
 
 
-def _why(run: Run) -> Overlay | None:
-    """What makes each picture strange."""
-    return Overlay(why.overlay_url(run)) if why.explainable(run) else None
+def why_overlay(run: Run, detector: str = "knn") -> Overlay | None:
+    """What makes each picture strange in a detector's eyes, for the switch; ``None`` where nothing can be explained."""
+    if not why.explainable(run):
+        return None
+    if detector == "knn":
+        return Overlay(why.overlay_url(run))
+    if detector not in why.detectors(run):
+        return Overlay(
+            why.overlay_url(run), meaning=f"{why_words.COLOURS}, by the run's own score: this detector has no maps"
+        )
+    url = why.overlay_url(run, why.Wanted("ood-centred", detector))
+    return Overlay(url, meaning=f"{why_words.COLOURS}, {why_words.by_detector(detector)}")
 
 
 def _open(key: str, run: Run, listing: Listing, on_open: Callable[[int], None] | None) -> None:

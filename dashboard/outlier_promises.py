@@ -13,7 +13,7 @@ from core.ood.independence import TWIN_DISTANCE, LeakReport, flags_by_groups, fo
 from core.ood.lists import Findings, Method, findings
 from core.stages import group_codes
 from dashboard import cached, detecting, parts, words
-from dashboard.gallery import gallery
+from dashboard.gallery import gallery, why_overlay
 from dashboard.summaries import is_reference, is_target
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def list_card(view: View, name: str) -> None:
                 height=300,
                 captions=("group",) if name != detecting.KNN else ("p_value", "group"),
                 extra=detecting.captions(view.run, name, rows),
+                overlay=why_overlay(view.run, name),
             )
         parts.csv_button("list", lambda: list_table(view.run, name, found, rows))
 

@@ -13,7 +13,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
 import numpy as np
@@ -34,6 +34,8 @@ AT_ONCE = 40
 _LONGEST = 768
 """Longest side of a map over a frame in pixels; it has far fewer cells, so more would show nothing."""
 _ON_THUMBNAILS = frozenset({"ood-centred", "ood", "match"})
+_CLOSER = frozenset({"ood-centred", "ood-novel"})
+"""Kinds that are offered on a finer grid too."""
 _progress: dict[str, tuple[int, int]] = {}
 
 
@@ -44,19 +46,26 @@ class Wanted:
     Attributes:
         kind: From `NAMES`.
         detector: Whose score.
+        grid: ``usual``, or ``larger``: the network looks at the picture twice as closely.
         column: For ``class``: which of the network's classes, by its place; its first guess when ``None``.
         other: For ``match``: the row compared with; the nearest reference region when ``None``.
     """
 
     kind: Kind
     detector: str = "knn"
+    grid: Literal["usual", "larger"] = "usual"
     column: int | None = None
     other: int | None = None
 
     def query(self) -> dict[str, str]:
         """Its part of an address."""
-        given = {"detector": self.detector if self.detector != "knn" else None, "class": self.column}
-        return {name: str(value) for name, value in {**given, "with": self.other}.items() if value is not None}
+        given = {
+            "detector": None if self.detector == "knn" else self.detector,
+            "grid": None if self.grid == "usual" else self.grid,
+            "class": self.column,
+            "with": self.other,
+        }
+        return {name: str(value) for name, value in given.items() if value is not None}
 
     def settings(self, run: Run) -> MapSettings:
         """As the core takes it.
@@ -74,7 +83,7 @@ class Wanted:
             if self.column >= len(names):
                 raise SelectionError(f"this network has {len(names)} classes; open the picture again")
             concept = names[self.column]
-        return MapSettings(self.kind, concept=concept, detector=self.detector)
+        return MapSettings(self.kind, grid=self.grid, concept=concept, detector=self.detector)
 
 
 def wanted(run: Run, kind: str, query: Mapping[str, str], *, thumbnails: bool = False) -> Wanted | None:
@@ -88,9 +97,12 @@ def wanted(run: Run, kind: str, query: Mapping[str, str], *, thumbnails: bool = 
         return None
     if (column is not None and kind != "class") or (other is not None and kind != "match"):
         return None
+    grid = query.get("grid", "usual")
+    if grid != "usual" and (grid != "larger" or kind not in _CLOSER or thumbnails):
+        return None
     if -1 in (column, other) or (other is not None and other >= len(run.table)):
         return None
-    return Wanted(kind, detector, column, other)  # type: ignore[arg-type]  # one of `NAMES`
+    return Wanted(kind, detector, grid, column, other)  # type: ignore[arg-type]  # kind and grid: looked at above
 
 
 def _place(query: Mapping[str, str], name: str) -> int | None:
@@ -112,13 +124,31 @@ def layers(view: View, row: int) -> list[Layer]:
     if run.manifest["embedder"].get("pooled", True):
         kinds.append("ood-features")
     found = [Layer(NAMES[kind], address(run, row, Wanted(kind))) for kind in kinds]
-    for name in run.manifest.get("detectors", {}):
-        if name in DETECTORS and not DETECTORS[name].needs_logits:
-            title = f"{NAMES['ood-centred']}, by {DETECTORS[name].title}"
-            found.append(Layer(title, address(run, row, Wanted("ood-centred", name))))
+    if run.manifest["embedder"].get("pooled", True):  # all of these take larger pictures
+        closer = Layer(f"{NAMES['ood-novel']}, seen closer", address(run, row, Wanted("ood-novel", grid="larger")))
+        found.insert(3, closer)
+    for name in detectors(run)[1:]:
+        title = f"{NAMES['ood-centred']}, by {DETECTORS[name].title}"
+        found.append(Layer(title, address(run, row, Wanted("ood-centred", name))))
     if may_have_head(run):
         found.append(Layer(NAMES["class"], address(run, row, Wanted("class"))))
     return [*found, Layer(NAMES["embedding"], address(run, row, Wanted("embedding")))]
+
+
+def detectors(run: Run) -> list[str]:
+    """The run's detectors whose scores can be explained, kNN first."""
+    from core.ood.registry import DETECTORS
+
+    others = run.manifest.get("detectors", {})
+    return ["knn", *(name for name in others if name in DETECTORS and not DETECTORS[name].needs_logits)]
+
+
+def flagging(run: Run, row: int) -> str:
+    """The detector to explain a region by: kNN, unless others flagged it and kNN did not."""
+    from core.explain.detectors import flagging_detectors
+
+    found = [name for name in flagging_detectors(run, row) if name in detectors(run)]
+    return found[0] if found else "knn"
 
 
 def address(run: Run, row: int, asked: Wanted) -> str:
@@ -229,10 +259,11 @@ def sprite(space: Workspace, run: Run, rows: Sequence[int], tile: int, asked: Wa
         raise ImageError("unreadable", batch.failures[0])
     canvas = np.zeros((math.ceil(len(rows) / sheets.COLUMNS) * tile, sheets.COLUMNS * tile, 4), np.uint8)
     full = strangest(run)
+    shared = asked.kind == "match" or asked.detector != "knn"  # their cells are not on the scale of the run's scores
     for place, found in enumerate(batch.maps):
         if found is None:
             continue
-        picture = coloured(_region(found, tile), batch.limit if asked.kind == "match" else full / found.cells.size)
+        picture = coloured(_region(found, tile), batch.limit if shared else full / found.cells.size)
         top = place // sheets.COLUMNS * tile + (tile - picture.shape[0]) // 2
         left = place % sheets.COLUMNS * tile + (tile - picture.shape[1]) // 2
         canvas[top : top + picture.shape[0], left : left + picture.shape[1]] = picture

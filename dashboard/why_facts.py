@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import numpy as np
 
 from core.errors import CoreError
-from dashboard import assets, why, why_files, words
+from dashboard import assets, why, why_files, why_words, words
 from dashboard.payload import to_json
 
 if TYPE_CHECKING:
@@ -24,16 +25,19 @@ NEAREST = 8
 GUESSES = 5
 
 
-def facts(space: Workspace, run: Run, row: int) -> dict[str, Any]:
+def facts(space: Workspace, run: Run, row: int, detector: str = "knn") -> dict[str, Any]:
     """Crops, features and classes of one region.
+
+    Args:
+        detector: Whose score crops and features explain, one of `dashboard.why.detectors`.
 
     Returns:
         ``crops``, ``features`` and ``classes``: lists, or a sentence where there are none.
     """
     return to_json(
         {
-            "crops": _said(lambda: _crops(space, run, row)),
-            "features": _said(lambda: _features(space, run, row)),
+            "crops": _said(lambda: _crops(space, run, row, detector)),
+            "features": _said(lambda: _features(space, run, row, detector)),
             "classes": _said(lambda: _classes(space, run, row)),
         }
     )
@@ -46,28 +50,34 @@ def _said(make: Any) -> Any:
         return str(error)
 
 
-def _crops(space: Workspace, run: Run, row: int) -> list[dict[str, Any]]:
-    found = why.explained(space, run, row, why.Wanted("ood-centred"))
+def _tail(run: Run, detector: str) -> str:
+    """End of the addresses of what belongs to a map by this detector."""
+    return urlencode({"of": run.key[:16], **({} if detector == "knn" else {"detector": detector})})
+
+
+def _crops(space: Workspace, run: Run, row: int, detector: str) -> list[dict[str, Any]]:
+    found = why.explained(space, run, row, why.Wanted("ood-centred", detector))
     told: dict[why_files.End, tuple[str, str]] = {
         "strange": ("What makes it strange", "of all that raises its score lies here"),
         "familiar": ("What is familiar", "of all that lowers its score lies here"),
     }
+    whose = "" if detector == "knn" else f", {why_words.by_detector(detector)}"
     crops = []
     for end, (title, meaning) in told.items():
         share = why_files.share_inside(found, why_files.strongest(found, end), end)
-        source = f"{assets.base()}/why-crop/{run.id}/{row}/{end}?of={run.key[:16]}"
-        crops.append({"title": title, "text": f"{words.percent(share)} {meaning}", "source": source, "end": end})
+        source = f"{assets.base()}/why-crop/{run.id}/{row}/{end}?{_tail(run, detector)}"
+        crops.append({"title": title, "text": f"{words.percent(share)} {meaning}{whose}", "source": source, "end": end})
     return crops
 
 
-def _features(space: Workspace, run: Run, row: int) -> list[dict[str, Any]]:
-    found = why.explained(space, run, row, why.Wanted("ood-features"))
+def _features(space: Workspace, run: Run, row: int, detector: str) -> list[dict[str, Any]]:
+    found = why.explained(space, run, row, why.Wanted("ood-features", detector))
     score = found.score or 1.0
     return [
         {
             "name": f"feature {one.feature}",
             "text": f"adds {words.percent(one.contribution / score)} of the score",
-            "map": f"{assets.base()}/why-feature/{run.id}/{row}/{place}?of={run.key[:16]}",
+            "map": f"{assets.base()}/why-feature/{run.id}/{row}/{place}?{_tail(run, detector)}",
             "typical": [picture(run, other) for other in one.typical[:4]],
         }
         for place, one in enumerate(found.features)

@@ -76,9 +76,9 @@ def download(space: Workspace, run: Run, row: int, asked: why.Wanted, what: str)
     return Download(body, f"{plain or 'picture'}-{asked.kind}.{ending}", media_type)
 
 
-def crop(space: Workspace, run: Run, row: int, end: End) -> bytes:
+def crop(space: Workspace, run: Run, row: int, end: End, detector: str = "knn") -> bytes:
     """The place that makes a picture strangest, or most familiar, as a JPEG of at most 420 pixels a side."""
-    found = why.explained(space, run, row, why.Wanted("ood-centred"))
+    found = why.explained(space, run, row, why.Wanted("ood-centred", detector))
     x, y, width, height = strongest(found, end)
     image = _picture(space, run, row)
     scale = image.width / found.geometry.image_width
@@ -110,14 +110,14 @@ def share_inside(found: WhyMap, box: tuple[float, float, float, float], end: End
     return energy_inside(pixels, mask)
 
 
-def feature(space: Workspace, run: Run, row: int, place: int) -> bytes:
+def feature(space: Workspace, run: Run, row: int, place: int, detector: str = "knn") -> bytes:
     """The map of one of the features that add most to the score, as a PNG with transparency.
 
     Raises:
         SelectionError: there is no such feature in the list.
         CoreError: the map cannot be made.
     """
-    found = why.explained(space, run, row, why.Wanted("ood-features"))
+    found = why.explained(space, run, row, why.Wanted("ood-features", detector))
     if not 0 <= place < len(found.features):
         raise SelectionError(f"{len(found.features)} features are listed; open the picture again")
     return why.over_frame(found, found.features[place].cells, signed=False)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard import assets, looking, parts, why, why_facts, words
+from dashboard import assets, looking, parts, why, why_facts, why_words, words
 from dashboard.gallery import Overlay
 from dashboard.payload import to_json
 
@@ -33,11 +34,12 @@ def section(view: View, row: int) -> None:
         return
     base = assets.base()
     parts.section("Why?", "Point at a place of either picture to see what it matches in the other; a click holds it.")
+    detector = _detector(view, row)
     data = {
         "module": assets.module("why.js"),
         "row": row,
-        "key": f"{run.id}-{row}",
-        "facts": f"{base}/why-facts/{run.id}/{row}?of={run.key[:16]}",
+        "key": f"{run.id}-{row}-{detector}",
+        "facts": f"{base}/why-facts/{run.id}/{row}?{urlencode({'of': run.key[:16], 'detector': detector})}",
         "match": f"{base}/match/{run.id}/{row}/{{other}}?of={run.key[:16]}",
         "image": f"{base}/image/{{image}}",
         "thumb": f"{base}/thumb/{{image}}",
@@ -46,6 +48,22 @@ def section(view: View, row: int) -> None:
         "pooled": bool(run.manifest["embedder"].get("pooled", True)),
     }
     _COMPONENT(key="why", data=to_json(data), height="content", on_open_change=partial(_open, view))
+
+
+def _detector(view: View, row: int) -> str:
+    """Whose score crops and features explain; asked where the run has several, at first the one that flagged."""
+    offered = why.detectors(view.run)
+    if len(offered) == 1:
+        return offered[0]
+    first = why.flagging(view.run, row)
+    return st.selectbox(
+        "In the eyes of",
+        offered,
+        index=offered.index(first),
+        format_func=why_words.judge,
+        key=f"why_detector_{view.run.id}_{row}",
+        help="Whose score the crops and the features explain; at first the detector that flagged the picture",
+    )
 
 
 def _open(view: View) -> None:

@@ -34,6 +34,12 @@ def _asked(request: Request, run: Run, *, thumbnails: bool = False) -> why.Wante
     return why.wanted(run, request.path_params["kind"], request.query_params, thumbnails=thumbnails)
 
 
+def _detector(request: Request, run: Run) -> str | None:
+    """Whose score is explained; ``None`` when the run has no such detector."""
+    name = request.query_params.get("detector", "knn")
+    return name if name in why.detectors(run) else None
+
+
 def why_layer(request: Request) -> Response:
     """A why-map over its whole frame, its legend in a header: ``why/3/17/ood-centred``; ``&as=map`` is a file of it."""
     found = _region(request)
@@ -81,8 +87,11 @@ def why_crop(request: Request) -> Response:
     if found is None or end is None:
         return nothing()
     run, row = found
-    body = why_files.crop(state.workspace(), run, row, end)
-    return binary(request, body, "image/jpeg", digest(f"{run.key} {row} crop {end}"))
+    detector = _detector(request, run)
+    if detector is None:
+        return nothing()
+    body = why_files.crop(state.workspace(), run, row, end, detector)
+    return binary(request, body, "image/jpeg", digest(f"{run.key} {row} crop {end} {detector}"))
 
 
 def why_feature(request: Request) -> Response:
@@ -92,16 +101,20 @@ def why_feature(request: Request) -> Response:
     if found is None or (place == 0 and text != "0"):
         return nothing()
     run, row = found
-    body = why_files.feature(state.workspace(), run, row, place)
-    return binary(request, body, "image/png", digest(f"{run.key} {row} feature {place}"))
+    detector = _detector(request, run)
+    if detector is None:
+        return nothing()
+    body = why_files.feature(state.workspace(), run, row, place, detector)
+    return binary(request, body, "image/png", digest(f"{run.key} {row} feature {place} {detector}"))
 
 
 def why_said(request: Request) -> Response:
     """Crops, features and classes of a picture: ``why-facts/3/17``."""
     found = _region(request)
-    if found is None:
+    detector = found and _detector(request, found[0])
+    if found is None or detector is None:
         return nothing()
-    return plain_json(why_facts.facts(state.workspace(), *found), NOT_KEPT)
+    return plain_json(why_facts.facts(state.workspace(), *found, detector), NOT_KEPT)
 
 
 def match(request: Request) -> Response:

@@ -28,6 +28,20 @@ _SAME = 5e-4
 """Scores closer than this read the same in three decimals."""
 
 
+def judge(name: str) -> str:
+    """A detector's name for people."""
+    from core.ood.registry import DETECTORS
+
+    return DETECTORS[name].title if name in DETECTORS else "nearest neighbours"
+
+
+def by_detector(name: str) -> str:
+    """Whose score it is that a map explains, and whether exactly."""
+    from core.explain.detectors import EXACT
+
+    return f"by {judge(name)}" + ("" if name in EXACT else " (approximate, by gradient)")
+
+
 def legend(found: WhyMap) -> str:
     """A map's colours, what its cells add up to, and how far both may be believed."""
     told = [*_meaning(found)]

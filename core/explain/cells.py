@@ -151,7 +151,7 @@ def _ood_cells(features: Tensor, settings: MapSettings, split: Split) -> list[Ce
         label = "exact: positive cells make it stranger, negative more familiar, the sum is 0"
         cells = centred_map(features, split)
         return [Cells(_array(one), score, True, label) for one, score in zip(cells, scores, strict=True)]
-    found = feature_maps(features, unit(pooled(features)), split.weights, settings.features)
+    found = feature_maps(features, split.contributions(unit(pooled(features))), settings.features)
     label = "Grad-CAM++ of every feature, scaled to [0, 1] and weighted by what it adds to the score; not additive"
     result = []
     for place, score in enumerate(scores):

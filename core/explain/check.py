@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STAGE = "why-check"
-VERSION = 2
+VERSION = 3
 MEASURES = {
     "pointing": "share of images whose highest place lies on an object",
     "energy": "share of the map's positive part that lies on objects",
@@ -67,7 +67,7 @@ COLUMNS = (
     *("measure", "method", "concept", "mean", "low", "high", "images", "groups"),
     *("lead", "lead_low", "lead_high", "over"),
 )
-BASELINES = ("random", "centre blob", "activation norm", "plain Grad-CAM")
+BASELINES = ("random", "centre blob", "activation norm", "activation norm, larger", "plain Grad-CAM")
 _WAYS: tuple[tuple[str, MapSettings], ...] = (
     ("centred", MapSettings("ood-centred")),
     ("centred, larger", MapSettings("ood-centred", "larger")),
@@ -190,7 +190,7 @@ class _Judged:
         self.maps[name] = [one for one in batch.maps if one is not None]
 
     def add_baselines(self) -> None:
-        """Maps that know nothing of the score, on the grid of the network's own map."""
+        """Maps that know nothing of the score, on the network's own grid; the length of features on the larger too."""
         made: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
         for place, one in enumerate(self.opened):
             with torch.no_grad():
@@ -207,6 +207,25 @@ class _Judged:
                 replace(one, cells=cells, geometry=opened.geometry, exact=False, kind="embedding")
                 for one, cells, opened in zip(model, arrays, self.opened, strict=True)
             ]
+        self._add_larger_norm(model)
+
+    def _add_larger_norm(self, model: Sequence[WhyMap]) -> None:
+        """A finer grid points better whatever is drawn on it, so maps on it must beat this one."""
+        name = "activation norm, larger"
+        try:
+            larger = network_of(self.run, "larger")
+        except SettingsError as error:
+            self.skipped.append(f"{name}: {error}")
+            return
+        subjects = [subject_of_row(self.run, self.workspace, truth.row) for truth in self.truths]
+        opened, _ = open_subjects(subjects, [[usual_geometry(larger, one)] for one in subjects])
+        maps = []
+        for one, seen in zip(model, opened, strict=True):
+            with torch.no_grad():
+                features = larger.features(larger.normalise(seen.pixels[None])).float()
+            cells = activation_norm(features)[0].cpu().numpy()
+            maps.append(replace(one, cells=cells, geometry=seen.geometry, exact=False, kind="embedding", grid="larger"))
+        self.maps[name] = maps
 
     def _plain(self, activations: Tensor) -> Tensor:
         """Grad-CAM of the class that the network would guess; of the embedding's sum where it has no head."""
@@ -250,7 +269,7 @@ class _Judged:
                 continue
             effects = removal_effects(features, partial(self.rescore, row=truth.row)).numpy()
             for name in ("centred", "additive", "novel", *BASELINES):
-                if name in self.maps:
+                if name in self.maps and self.maps[name][place].cells.shape == effects.shape:
                     cells = self.maps[name][place].cells
                     middle = float(np.median(cells)) if name in BASELINES else 0.0
                     self._note("sign", name, sign_agreement(cells - middle, effects), truth.group)

@@ -134,11 +134,11 @@ def split_of(fitted: Fitted, embeddings: Tensor) -> Split | None:
         difference = e - mean
         along = difference @ axes
         weights = (along * (precisions - fitted.rest)) @ axes.T + fitted.rest * difference
-        return Split((difference * weights).sum(1), weights, -(mean * weights).sum(1), 2 * weights)
+        return Split((difference * weights).sum(1), weights, -(mean * weights).sum(1), 2 * weights, mean)
     if isinstance(fitted, FittedSubspace) and fitted.power == 1.0 and not fitted.virtual:
-        split = residual_split(embeddings, _double(fitted.mean, embeddings), _double(fitted.axes, embeddings))
-        scale = fitted.scale
-        return Split(split.score * scale, split.weights * scale, split.offset * scale, split.gradient * scale)
+        mean, scale = _double(fitted.mean, embeddings), fitted.scale
+        split = residual_split(embeddings, mean, _double(fitted.axes, embeddings))
+        return Split(split.score * scale, split.weights * scale, split.offset * scale, split.gradient * scale, mean)
     return None
 
 

@@ -34,12 +34,18 @@ class Split:
         weights: ``[B, D]`` float64, the direction w.
         offset: ``[B]`` float64, b in ``score = e·w + b``.
         gradient: ``[B, D]`` float64, the score's gradient with respect to the unit embedding e.
+        origin: ``[D]`` float64, mu in ``score = (e - mu)·w``; ``None`` is 0. Feature c adds ``(e_c - mu_c) w_c``.
     """
 
     score: Tensor
     weights: Tensor
     offset: Tensor
     gradient: Tensor
+    origin: Tensor | None = None
+
+    def contributions(self, e: Tensor) -> Tensor:
+        """What every feature adds to the score: ``[B, D]`` float64 for unit embeddings e; a row adds up to it."""
+        return (e if self.origin is None else e - self.origin) * self.weights
 
 
 def unit(embeddings: Tensor) -> Tensor:
@@ -90,7 +96,7 @@ def mahalanobis_split(embeddings: Tensor, mean: Tensor, precision: Tensor) -> Sp
     e, mu = unit(embeddings), mean.double()
     difference = e - mu
     weights = difference @ precision.double()
-    return Split((difference * weights).sum(1), weights, -(mu * weights).sum(1), 2 * weights)
+    return Split((difference * weights).sum(1), weights, -(mu * weights).sum(1), 2 * weights, mu)
 
 
 def residual_split(embeddings: Tensor, mean: Tensor, basis: Tensor) -> Split:
@@ -109,7 +115,7 @@ def residual_split(embeddings: Tensor, mean: Tensor, basis: Tensor) -> Split:
     residual = difference - (difference @ columns) @ columns.T
     score = residual.norm(dim=1)
     weights = residual / score.clamp_min(torch.finfo(torch.float64).tiny)[:, None]
-    return Split(score, weights, -(mu * weights).sum(1), weights)
+    return Split(score, weights, -(mu * weights).sum(1), weights, mu)
 
 
 def additive_map(features: Tensor, split: Split) -> Tensor:

@@ -33,7 +33,7 @@ class FeatureMaps:
 
     Attributes:
         combined: ``[B, h, w]`` float32: all D maps, weighted by their features' contributions to the score.
-        contributions: ``[B, D]`` float32 ``e_c (e_c - m_c)``; a row adds up to its score.
+        contributions: ``[B, D]`` float32, see `core.explain.exact.Split.contributions`; a row adds up to its score.
         top: ``[B, T]`` int64, the features that add most to the score, most first.
         top_maps: ``[B, T, h, w]`` float32 in [0, 1], the scaled maps of those.
     """
@@ -72,16 +72,15 @@ def scaled(maps: Tensor) -> Tensor:
     return shifted / (shifted.amax((-2, -1), keepdim=True) + _EPSILON)
 
 
-def feature_maps(features: Tensor, embeddings_unit: Tensor, weights: Tensor, top: int = 6) -> FeatureMaps:
+def feature_maps(features: Tensor, contributions: Tensor, top: int = 6) -> FeatureMaps:
     """All features' maps combined, and the most important ones by themselves.
 
     Args:
         features: ``[B, D, h, w]`` float32.
-        embeddings_unit: ``[B, D]`` e.
-        weights: ``[B, D]`` the score's direction w (``e - m`` for kNN, see `core.explain.exact.Split`).
+        contributions: ``[B, D]``, of any precision: ``e_c (e_c - m_c)`` for kNN.
         top: Features listed, cut to D.
     """
-    contributions = (embeddings_unit.double() * weights.double()).to(features.dtype)
+    contributions = contributions.to(features.dtype)
     cams = feature_cams(features)
     combined = torch.einsum("bchw,bc->bhw", cams, contributions)
     order = contributions.topk(min(top, contributions.shape[1]), dim=1).indices

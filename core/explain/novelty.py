@@ -6,7 +6,8 @@ Every cell of the last feature map is compared with a bank of the reference's ce
 
 z95 is the 95th percentile of z over the bank's own cells, each against the other groups. Positive cells are newer than
 95 % of what the reference shows. It is a second opinion, not a share of the score: it does not add up to anything. On
-real frames it finds animals better than the exact maps do (``benchmarks/why_where.py``).
+real frames and the larger grid it holds more of the animals than any other map, but its highest cell is not surely
+better placed than that of the features' mere length (``benchmarks/why_where.py``).
 
 Sources: nearest cells as in SPADE (Cohen & Hoshen 2020, arXiv 2005.02357) and PatchCore (Roth et al. 2022,
 arXiv 2106.08265); the length as a weight and the calibration by groups are ours.

@@ -14,12 +14,17 @@ from core.explain.check import BASELINES, LOWER_IS_BETTER, MEASURES, Check
 
 
 def losses(check: Check) -> list[str]:
-    """One sentence for each measure in which our best map does not, or not surely, beat the best baseline."""
+    """One sentence for each measure in which our best map does not, or not surely, beat the best baseline.
+
+    And one for each in which the centred map, which pages show first, is no better than a baseline although another
+    of our maps is.
+    """
     found = []
     for measure in MEASURES:
         best = best_of(check, measure)
         if best is None or math.isnan(best["lead"]):
             continue
+        found += _centred_loses(check, measure, best)
         lead, low, high = (best[name] for name in ("lead", "lead_low", "lead_high"))
         ours = f"{measure}: the best of our maps ({best['method']}, {best['mean']:.3f})"
         if lead <= 0:
@@ -27,6 +32,16 @@ def losses(check: Check) -> list[str]:
         elif low <= 0:
             found.append(f"{ours} does not surely beat {best['over']} (lead {lead:+.3f} [{low:+.3f} to {high:+.3f}])")
     return found
+
+
+def _centred_loses(check: Check, measure: str, best: dict[str, Any]) -> list[str]:
+    shown = next((row for row in rows_of(check, measure) if row["method"] == "centred"), None)
+    if shown is None or shown is best or best["lead"] <= 0 or not shown["lead"] <= 0:
+        return []
+    return [
+        f"{measure}: the centred map ({shown['mean']:.3f}) does not beat {shown['over']} (lead {shown['lead']:+.3f} "
+        f"[{shown['lead_low']:+.3f} to {shown['lead_high']:+.3f}]); look at {best['method']} ({best['mean']:.3f})"
+    ]
 
 
 def best_of(check: Check, measure: str) -> dict[str, Any] | None:

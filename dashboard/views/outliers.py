@@ -17,7 +17,7 @@ from dashboard import (
     score_summaries,
     summaries,
 )
-from dashboard.gallery import gallery
+from dashboard.gallery import gallery, why_overlay
 from dashboard.state import View
 
 TITLE = "What has the model never seen?"
@@ -113,4 +113,5 @@ def _both_ends(view: View, name: str) -> None:
                     captions=("ood_score", "p_value", "group") if name == detecting.KNN else ("group",),
                     extra=detecting.captions(view.run, name, rows),
                     empty=f"Nothing in the {which} has a score.",
+                    overlay=why_overlay(view.run, name),
                 )

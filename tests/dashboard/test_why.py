@@ -20,9 +20,9 @@ from core.embed.geometry import InputGeometry
 from core.errors import ModelError, SettingsError
 from core.explain import regions
 from core.explain.check import COLUMNS, MEASURES, Check
-from core.explain.maps import TopFeature, WhyMap
+from core.explain.maps import MapSettings, TopFeature, WhyMap
 from core.explain.regions import MapBatch, MatchView
-from dashboard import believing, routes, slots, why, why_facts, why_words
+from dashboard import believing, gallery, routes, slots, why, why_facts, why_words
 from dashboard.access import HostGuard
 from tests.dashboard.asgi import get
 
@@ -113,6 +113,12 @@ def test_a_sprite_is_one_batch_with_a_tile_for_each_row(app, asked):
         "why/2/0/ood-centred2",
         "why/2/0/ood-centred?detector=lof",
         "why/2/0/ood-centred?detector=../x",
+        "why/2/0/ood?grid=larger",
+        "why/2/0/ood-novel?grid=tiles",
+        "whys/2/ood-centred?rows=0&grid=larger",
+        "why-crop/2/0/strange?detector=lof",
+        "why-feature/2/0/0?detector=lof",
+        "why-facts/2/0?detector=../x",
         "why/2/0/class?class=x",
         "why/2/0/ood?class=1",
         "why/2/0/ood?with=1",
@@ -247,6 +253,31 @@ def test_facts_name_features_with_their_share_and_pictures(app, asked, monkeypat
     shown = pixels(get(app, "/bs/why-feature/2/3/0"))
     assert shown[..., 3].max() == 255
     assert get(app, "/bs/why-feature/2/3/1").status == 422
+
+
+def test_a_closer_look_is_a_layer_of_its_own(app, view, asked, monkeypatch):
+    grids = []
+    monkeypatch.setattr(why.Wanted, "settings", lambda one, run: grids.append(one.grid) or MapSettings(one.kind))
+    closer = next(layer for layer in why.layers(view, 3) if layer.name.endswith("seen closer"))
+    pixels(get(app, closer.url))
+    pixels(get(app, closer.url.replace("&grid=larger", "")))
+    assert grids == ["larger", "usual"]
+
+
+def test_crops_features_and_galleries_follow_the_detector(app, view, asked, monkeypatch):
+    monkeypatch.setattr(why, "detectors", lambda run: ["knn", "mahalanobis", "lof"])
+    monkeypatch.setattr("core.explain.guesses.guess_classes", lambda *_: [])
+    facts = json.loads(get(app, "/bs/why-facts/2/3?detector=mahalanobis").body)
+    assert all("detector=mahalanobis" in crop["source"] for crop in facts["crops"])
+    assert facts["crops"][0]["text"].endswith("by Mahalanobis distance")
+    assert "detector=mahalanobis" in facts["features"][0]["map"]
+    assert get(app, facts["features"][0]["map"]).status == 200
+    own, other, none = (gallery.why_overlay(view.run, name) for name in ("knn", "lof", "energy"))
+    assert "detector" not in own.url
+    assert "detector=lof" in other.url
+    assert other.meaning.endswith("(approximate, by gradient)")
+    assert "detector" not in none.url
+    assert "this detector has no maps" in none.meaning
 
 
 def test_what_cannot_be_told_is_a_sentence_beside_the_rest(app, asked, monkeypatch):

@@ -165,6 +165,17 @@ def test_the_report_says_where_the_maps_lose():
     assert data["losses"] == found
 
 
+def test_the_map_that_pages_show_first_is_named_where_it_loses_though_another_wins():
+    rows = {
+        ("pointing", "novel, larger"): 0.5,
+        ("pointing", "centred"): 0.2,
+        ("pointing", "activation norm, larger"): 0.3,
+    }
+    (found,) = losses(lines(rows=rows))
+    assert found.startswith("pointing: the centred map (0.200) does not beat activation norm, larger (lead -0.100")
+    assert found.endswith("look at novel, larger (0.500)")
+
+
 def call(*words, code=0):
     result = CliRunner().invoke(app, [*words, "--json"])
     assert result.exit_code == code, result.output

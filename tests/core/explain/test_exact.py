@@ -132,6 +132,15 @@ def test_the_centred_map_is_the_additive_one_less_the_scores_even_share(size, se
     assert torch.allclose(centred_map(features, split), expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["knn", "mahalanobis", "residual"])
+def test_what_features_add_is_the_score(name):
+    features = features_of((3, 12, 2, 4), 5)
+    split = detector(name, features, 5)
+    added = split.contributions(unit(pooled(features)))
+    assert added.shape == (3, 12)
+    torch.testing.assert_close(added.sum(1), split.score, rtol=0, atol=1e-12)
+
+
 def test_a_zero_embedding_is_refused():
     with pytest.raises(EmbeddingError, match="zero or not finite"):
         knn_split(torch.zeros(1, 4), torch.ones(1, 4))

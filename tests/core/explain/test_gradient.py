@@ -128,7 +128,7 @@ def test_all_feature_maps_agree_with_the_librarys_one_at_a_time():
 def test_feature_maps_list_what_adds_most_and_combine_all():
     _, _, _, values = case("shufflenet_v2_x0_5")
     split = knn_split(pooled(values), mean_for_dimension(values.shape[1]))
-    found = feature_maps(values, unit(pooled(values)), split.weights, top=5)
+    found = feature_maps(values, split.contributions(unit(pooled(values))), top=5)
     assert torch.allclose(found.contributions.double().sum(1), split.score, atol=1e-5)
     assert found.top.shape == (3, 5)
     assert found.contributions.gather(1, found.top).equal(found.contributions.sort(1, descending=True).values[:, :5])
