@@ -121,7 +121,8 @@ def measure(folder: Path, *, both: bool) -> None:
         return scores
 
     stage("scores", rows, score)
-    project(_small(), np.eye(64, dtype=np.float32), ProjectionSettings(fast=True))  # numba's kernel is read
+    project(_small(), np.eye(64, dtype=np.float32), ProjectionSettings(fast=True))  # libraries are loaded, kernels read
+    cluster(np.random.default_rng(0).normal(size=(200, 2)))
     xy = stage("projection", rows, lambda: project(graphs.all, vectors, ProjectionSettings(fast=True)))
     np.save(folder / "xy.npy", xy)
     stage(
