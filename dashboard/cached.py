@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import summaries
+from dashboard import counting, summaries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
+def _ready(run_key: str, _run: Run) -> pd.DataFrame:
+    return counting.ready(_run.table)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
 def _images(run_key: str, _run: Run) -> pd.DataFrame:
-    return summaries.images(_run.table)
+    return summaries.images(_ready(run_key, _run))
 
 
 def images(run: Run) -> pd.DataFrame:
@@ -39,7 +44,7 @@ class Part:
 
     Attributes:
         named: The selection's conditions, empty for all images: what is kept is kept under it.
-        frame: Rows of `images`.
+        frame: Rows of `images`, of the columns that summaries read.
     """
 
     run: Run
@@ -61,7 +66,7 @@ def part(run: Run, named: str, mask: np.ndarray) -> Part:
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _part(run_key: str, named: str, _run: Run, _mask: np.ndarray) -> Part:
-    return Part(_run, named, summaries.images(_run.table, _mask))
+    return Part(_run, named, summaries.images(_ready(run_key, _run)[list(summaries.COLUMNS)], _mask))
 
 
 def of_part(part: Part, make: Callable[..., Any], *options: Any) -> Any:

@@ -13,8 +13,9 @@ import numpy as np
 
 from core.drift.timeline import QUESTIONS, Collection, Question, Shift, timeline
 from core.images.statistics import FIELDS
-from core.stages import group_codes
-from dashboard.summaries import is_reference, is_target, natural
+from core.stages import calibrating, group_codes
+from dashboard.indexing import natural
+from dashboard.summaries import is_reference, is_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def drift(run: Run, by: str) -> Drift:
     batches = names.map(places).fillna(-1).to_numpy(dtype=np.int64)
     of = Collection(
         run.embeddings,
-        is_reference(table),
+        calibrating(table, is_reference(table)),
         is_target(table),
         group_codes(table),
         batches,

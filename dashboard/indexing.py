@@ -164,28 +164,43 @@ Pairs = tuple[np.ndarray, np.ndarray]
 
 def _concepts(table: pd.DataFrame, above: Mapping[str, Sequence[str]]) -> tuple[Pairs, Pairs, tuple[str, ...]]:
     """Pairs of region and concept as they are said; the same with all concepts above; and the concepts' names."""
-    import pandas as pd
 
-    lists = table["concepts"].to_numpy()
-    lengths = np.fromiter((0 if names is None else len(names) for names in lists), np.int64, len(lists))
-    flat = pd.Series(list(chain.from_iterable(names for names in lists if names is not None)), dtype=object)
-    own, own_names = _coded(flat)
+    which, lists = combinations(table["concepts"])
+    own_names = list(dict.fromkeys(chain.from_iterable(lists)))
     names = tuple(sorted({name for kept in own_names for name in (kept, *above.get(kept, ()))}, key=natural))
     place = {name: code for code, name in enumerate(names)}
-    rows = np.repeat(np.arange(len(lists), dtype=np.int64), lengths)
-    if not len(own):
-        nothing = (np.empty(0, np.int32), np.empty(0, np.int32))
-        return nothing, nothing, names
-    codes = np.array([place[name] for name in own_names])[own]
-    closures = [[place[name], *(place[over] for over in above.get(name, ()))] for name in own_names]
-    sizes = np.array([len(closure) for closure in closures])
-    many = sizes[own]
-    inner = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+    own = [[place[name] for name in held] for held in lists]
+    whole = [sorted({place[over] for name in held for over in (name, *above.get(name, ()))}) for held in lists]
+    return _spread(which, own), _spread(which, whole), names
+
+
+def _spread(which: np.ndarray, lists: Sequence[Sequence[int]]) -> Pairs:
+    """Pairs of a row and each code of its list, rows ascending.
+
+    Args:
+        which: ``[N]`` the list of each row.
+    """
+    sizes = np.array([len(held) for held in lists], dtype=np.int64)
+    flat = np.fromiter(chain.from_iterable(lists), dtype=np.int32)
+    many = sizes[which] if len(sizes) else np.zeros(len(which), dtype=np.int64)
+    rows = np.repeat(np.arange(len(which), dtype=np.int32), many)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(many) - many, many)
     starts = np.cumsum(sizes) - sizes
-    all_codes = np.concatenate([np.asarray(closure) for closure in closures])[np.repeat(starts[own], many) + inner]
-    pairs = np.unique(np.repeat(rows, many) * len(names) + all_codes)
-    tree = ((pairs // len(names)).astype(np.int32), (pairs % len(names)).astype(np.int32))
-    return (rows.astype(np.int32), codes.astype(np.int32)), tree, names
+    return rows, flat[np.repeat(starts[which], many) + within] if len(rows) else np.empty(0, np.int32)
+
+
+def combinations(column: pd.Series) -> tuple[np.ndarray, list[tuple[str, ...]]]:
+    """``[N]`` int32 which list each row holds, and the different lists; none is an empty one.
+
+    Tables hold few different lists of concepts, however many rows there are.
+    """
+    seen: dict[tuple[str, ...], int] = {}
+    codes = np.fromiter(
+        (seen.setdefault(tuple(names) if hasattr(names, "__len__") else (), len(seen)) for names in column.to_numpy()),
+        dtype=np.int32,
+        count=len(column),
+    )
+    return codes, list(seen)
 
 
 def _columns(table: pd.DataFrame) -> dict[Facet, tuple[np.ndarray, tuple[str, ...]]]:

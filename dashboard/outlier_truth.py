@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,7 +83,7 @@ def truth_card(view: View, names: list[str]) -> None:
 def _asked(run: Run) -> tuple[str, ...]:
     """The truth as conditions; empty when there is none yet."""
     table = run.table
-    kinds = [kind for kind in _KINDS if _can(table, kind)]
+    kinds = [kind for kind in _KINDS if cached.computed(run, "can be truth", (kind,), partial(_can, run, kind))]
     first, second = st.columns([1, 2], vertical_alignment="bottom")
     kind = first.selectbox("Truly unknown is what is …", kinds, format_func=_KINDS.__getitem__, key="truth_kind")
     if kind == "depth":
@@ -98,7 +99,7 @@ def _asked(run: Run) -> tuple[str, ...]:
         )
         return (f"depth_m>{limit:g}",)
     if kind in ("concept", "dataset", "camera"):
-        values = _values(table, kind)
+        values = _values(run, kind)
         value = second.selectbox(kind, values, key=f"truth_{kind}")
         return (f'{kind}="{value}"',)
     if kind == "condition":
@@ -109,13 +110,19 @@ def _asked(run: Run) -> tuple[str, ...]:
     return ()
 
 
-def _can(table: pd.DataFrame, kind: str) -> bool:
+def _can(run: Run, kind: str) -> bool:
     if kind == "depth":
-        return table["depth_m"].nunique() > 1
-    return kind in ("none", "condition") or len(_values(table, kind)) > (0 if kind == "concept" else 1)
+        return run.table["depth_m"].nunique() > 1
+    return kind in ("none", "condition") or len(_values(run, kind)) > (0 if kind == "concept" else 1)
 
 
-def _values(table: pd.DataFrame, kind: str) -> list[str]:
+def _values(run: Run, kind: str) -> list[str]:
+    """What can be chosen of a kind, looked for once a run."""
+    found: list[str] = cached.computed(run, "truth values", (kind,), lambda: _found_values(run.table, kind))
+    return found
+
+
+def _found_values(table: pd.DataFrame, kind: str) -> list[str]:
     if kind == "concept":
         lists = table["concepts"].map(lambda item: list(item) if hasattr(item, "__len__") else [])
         return sorted({str(name) for names in lists for name in names})

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.summaries import categories, is_flagged, is_reference, is_target
+from dashboard import counting
+from dashboard.summaries import coded, is_flagged, is_reference, is_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.summaries import By
+
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def scores(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -29,24 +32,46 @@ def score_groups(frame: pd.DataFrame, by: By) -> pd.DataFrame:
     """
     import pandas as pd
 
-    names, order = categories(frame, by)
-    rows = []
+    places, order = coded(frame, by)
+    values = frame["ood_score"].to_numpy(dtype=float)
+    usable, flagged, group = np.isfinite(values) & (places >= 0), is_flagged(frame), counting.codes(frame, "group")[0]
+    tables = []
     for kind, mask in (("reference", is_reference(frame)), ("target", is_target(frame))):
-        chosen = frame[mask & frame["ood_score"].notna().to_numpy() & names.notna().to_numpy()]
-        grouped = chosen.assign(category=names.loc[chosen.index], flag=is_flagged(chosen)).groupby("category")
-        if not len(chosen):
-            continue
-        quantiles = grouped["ood_score"].quantile(np.array([0.05, 0.25, 0.5, 0.75, 0.95])).unstack()
-        quantiles.columns = ["q05", "q25", "median", "q75", "q95"]
-        facts = grouped.agg(images=("row", "size"), groups=("group", "nunique"), flagged=("flag", "sum"))
-        rows.append(facts.join(quantiles).assign(set=kind))
-    columns = ["category", "set", "images", "groups", "q05", "q25", "median", "q75", "q95", "flagged", "share"]
-    if not rows:
-        return pd.DataFrame(columns=columns)
-    result = pd.concat(rows).rename_axis("category").reset_index()
+        chosen = np.flatnonzero(mask & usable)
+        chosen = chosen[np.lexsort((values[chosen], places[chosen]))]
+        place = places[chosen]
+        images = np.bincount(place, minlength=len(order))
+        there = np.flatnonzero(images)
+        lone = group[chosen] >= 0
+        tables.append(
+            pd.DataFrame(
+                {
+                    "category": there,
+                    "set": kind,
+                    "images": images[there],
+                    "groups": counting.different_each(place[lone], group[chosen][lone], len(order))[there],
+                    **_quantiles(values[chosen], images[there]),
+                    "flagged": np.bincount(place[flagged[chosen]], minlength=len(order))[there],
+                }
+            )
+        )
+    result = pd.concat(tables, ignore_index=True)
     result["share"] = result["flagged"] / result["images"]
-    result["category"] = pd.Categorical(result["category"], categories=order, ordered=True)
-    return result.sort_values(["category", "set"], kind="stable").reset_index(drop=True)[columns]
+    result["category"] = pd.Categorical.from_codes(result["category"].astype(int), order, ordered=True)
+    return result.sort_values(["category", "set"], kind="stable").reset_index(drop=True)
+
+
+def _quantiles(ordered: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray]:
+    """Quantiles of consecutive parts of a column, each part sorted and not empty, between neighbours by their share."""
+    starts = np.cumsum(sizes) - sizes
+    found = {}
+    for name, share in QUANTILES.items():
+        at = share * (sizes - 1)
+        below = np.floor(at).astype(np.int64)
+        above = np.minimum(below + 1, sizes - 1)
+        low, high = ordered[starts + below], ordered[starts + above]
+        found[name] = low + (high - low) * (at - below)
+    return found
 
 
 def density(scores: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from dashboard.summaries import categories, exploded
+from dashboard import counting
+from dashboard.summaries import coded, is_labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,28 +54,41 @@ def sightings(
     import pandas as pd
 
     columns = ["concept", "category", "images", "runs", "labelled", "share", "reviewed"]
-    labelled = frame[frame["labelled"].fillna(False).to_numpy(dtype=bool)]
-    names, order = categories(labelled, by)
-    seen = exploded(labelled)
-    if above:
-        more = seen.assign(concept=seen["concept"].map(lambda name: list(above.get(name, ())))).explode("concept")
-        seen = pd.concat([seen, more.dropna(subset=["concept"])])
-    seen = seen.reset_index(names="image").drop_duplicates(["image", "concept"])
-    seen["category"] = names.reindex(seen["image"]).to_numpy()
-    seen = seen.dropna(subset=["category"])
-    if seen.empty:
+    labelled = frame[is_labelled(frame)]
+    places, order = coded(labelled, by)
+    known = counting.concepts(labelled, above)
+    image, concept = known.pairs(counting.lists_of(labelled))
+    category = places[image]
+    there = category >= 0
+    image, concept, category = image[there], concept[there], category[there]
+    if not len(image):
         return pd.DataFrame(columns=columns)
-    row = labelled["row"].reindex(seen["image"]).to_numpy()
-    seen["run"] = np.where(repeats[row] >= 0, repeats[row], -1 - row)
-    seen["reviewed"] = np.isin(labelled["image_id"].reindex(seen["image"]).to_numpy(), reviewed)
-    often = seen.groupby("concept").size().sort_index().sort_values(ascending=False, kind="stable").index
-    seen["concept"] = pd.Categorical(seen["concept"], often, ordered=True)
-    seen["category"] = pd.Categorical(seen["category"], order, ordered=True)
-    groups = seen.groupby(["concept", "category"], observed=True)
-    found = groups.agg(images=("image", "size"), runs=("run", "nunique"), reviewed=("reviewed", "mean")).reset_index()
-    found["labelled"] = found["category"].map(names.value_counts()).astype(int)
-    found["share"] = found["images"] / found["labelled"]
-    return found[columns]
+    cell = concept * len(order) + category
+    size = len(known.names) * len(order)
+    images = np.bincount(cell, minlength=size)
+    decided = np.isin(labelled["image_id"].to_numpy(), reviewed)[image] if len(reviewed) else np.zeros(len(image), bool)
+    seen = np.bincount(cell[decided], minlength=size)
+    own = repeats[labelled["row"].to_numpy()][image]
+    runs = np.bincount(cell[own < 0], minlength=size) + counting.different_each(cell[own >= 0], own[own >= 0], size)
+    often = np.argsort(-np.bincount(concept, minlength=len(known.names)), kind="stable")
+    kept = (often[:, None] * len(order) + np.arange(len(order))).ravel()
+    kept = kept[images[kept] > 0]
+    whole = np.bincount(places[places >= 0], minlength=len(order))[kept % len(order)]
+    rank = np.empty(len(often), dtype=np.int64)
+    rank[often] = np.arange(len(often))
+    return pd.DataFrame(
+        {
+            "concept": pd.Categorical.from_codes(
+                rank[kept // len(order)], [known.names[place] for place in often], ordered=True
+            ),
+            "category": pd.Categorical.from_codes(kept % len(order), order, ordered=True),
+            "images": images[kept],
+            "runs": runs[kept],
+            "labelled": whole,
+            "share": images[kept] / whole,
+            "reviewed": seen[kept] / images[kept],
+        }
+    )
 
 
 def spread(found: pd.DataFrame, measure: Measure, order: Sequence[str]) -> pd.DataFrame:

@@ -9,12 +9,12 @@ The contract:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dashboard.indexing import natural
+from dashboard import counting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,12 @@ BY_NAMES: dict[By, str] = {
     "site": "site",
     "camera": "camera",
 }
+
+COLUMNS = (
+    *("row", "image_id", "dataset", "group", "site", "camera", "set", "concepts", "labelled"),
+    *("depth_m", "latitude", "longitude", "taken_at", "ood_score", "flagged"),
+)
+"""What summaries read of `images`."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,13 @@ class Headline:
 
 
 def images(table: pd.DataFrame, mask: np.ndarray | None = None) -> pd.DataFrame:
-    """One row an image: that of its strangest region, in the table's order, with ``row``, its row in the run.
+    """One row an image: that of its strangest region, in the table's order, `counting.ready`.
 
     Args:
+        table: A run's table, or what `counting.ready` made of one.
         mask: ``[N]`` bool, the regions to look at; all when not given.
     """
-    frame = table.assign(row=np.arange(len(table)))
+    frame = table if counting.is_ready(table) else counting.ready(table)
     if mask is not None:
         frame = frame[mask]
     if frame["image_id"].is_unique:
@@ -78,18 +85,24 @@ def is_flagged(frame: pd.DataFrame) -> np.ndarray:
     return frame["flagged"].fillna(False).to_numpy(dtype=bool)
 
 
+def is_labelled(frame: pd.DataFrame) -> np.ndarray:
+    """``[N]`` bool: somebody said what is in it, or that nothing is."""
+    return frame["labelled"].fillna(False).to_numpy(dtype=bool)
+
+
 def headline(frame: pd.DataFrame, regions: int) -> Headline:
     """Counts and spans of `images`' result."""
     depth, time = frame["depth_m"].dropna(), frame["taken_at"].dropna()
-    grouped = frame.loc[frame["group"].fillna("") != "", ["dataset", "group"]].drop_duplicates()
+    (dataset, datasets), (group, _) = counting.codes(frame, "dataset"), counting.codes(frame, "group")
+    grouped = group >= 0
     reference, target, flagged = is_reference(frame), is_target(frame), is_flagged(frame)
     return Headline(
         images=len(frame),
         regions=regions,
-        datasets=int(frame["dataset"].nunique()),
-        groups=len(grouped),
-        concepts=int(exploded(frame)["concept"].nunique()),
-        labelled=int(frame["labelled"].fillna(False).sum()),
+        datasets=len(datasets),
+        groups=int(counting.different_each(dataset[grouped] + 1, group[grouped], 1).sum()),
+        concepts=int(np.count_nonzero(counting.concepts(frame).counts(counting.lists_of(frame)))),
+        labelled=int(is_labelled(frame).sum()),
         depth=(float(depth.min()), float(depth.max())) if len(depth) else None,
         time=(time.min(), time.max()) if len(time) else None,
         reference=int(reference.sum()),
@@ -135,34 +148,44 @@ def band_names(edges: np.ndarray) -> list[str]:
     return [f"{low:,.0f}–{high:,.0f} m" for low, high in pairwise(edges)]
 
 
-def categories(frame: pd.DataFrame, by: By) -> tuple[pd.Series, list[str]]:
-    """Each image's category as text (missing where unknown), and the categories in their order."""
-    import pandas as pd
-
+def coded(frame: pd.DataFrame, by: By) -> tuple[np.ndarray, list[str]]:
+    """``[N]`` int32 place of each image's category, -1 where unknown; and the categories in their order."""
     if by == "depth":
         depth = frame["depth_m"].to_numpy(dtype=float)
         edges = band_edges(depth)
         names = band_names(edges)
-        chosen = np.full(len(depth), None, dtype=object)
-        known = np.isfinite(depth)
-        if names:
-            place = np.searchsorted(edges, depth[known], side="right") - 1
-            chosen[known] = np.array(names, dtype=object)[np.minimum(place, len(names) - 1)]
-        return pd.Series(chosen, index=frame.index, dtype=object), names
+        if not names:
+            return np.full(len(depth), -1, dtype=np.int32), []
+        places = np.searchsorted(edges, depth, side="right").astype(np.int32) - 1
+        return np.where(np.isfinite(depth), np.minimum(places, len(names) - 1), -1), names
     if by == "day":
-        days = (
-            frame["taken_at"].dt.strftime("%Y-%m-%d")
-            if frame["taken_at"].notna().any()
-            else frame["group"].map(lambda _: None)
-        )
-        return days.astype(object), sorted(days.dropna().unique())
-    column = frame[by].astype(object).replace("", None)
-    return column, sorted(column.dropna().unique(), key=natural)
+        days, which = _days(frame["taken_at"])
+        return which, [str(day) for day in np.datetime_as_string(days)]
+    return counting.codes(frame, by)
+
+
+def _days(times: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The different days (UTC) in order, ``[D]`` datetime64, and ``[N]`` int32 which one each time lies on, or -1."""
+    moments = times.to_numpy(dtype="datetime64[us]")
+    known = ~np.isnat(moments)
+    numbers = moments[known].astype("datetime64[D]").astype(np.int64)
+    days = counting.different(numbers)
+    which = np.full(len(moments), -1, dtype=np.int32)
+    which[known] = np.searchsorted(days, numbers)
+    return days.astype("datetime64[D]"), which
+
+
+def categories(frame: pd.DataFrame, by: By) -> tuple[pd.Series, list[str]]:
+    """Each image's category (missing where unknown), and the categories in their order."""
+    import pandas as pd
+
+    places, names = coded(frame, by)
+    return pd.Series(pd.Categorical.from_codes(places, pd.Index(names, dtype=object)), index=frame.index), names
 
 
 def comparable(frame: pd.DataFrame) -> tuple[By, ...]:
     """What images can be compared by here: where at least two categories are known."""
-    return tuple(by for by in BY_NAMES if categories(frame, by)[0].nunique() > 1)
+    return tuple(by for by in BY_NAMES if np.count_nonzero(np.bincount(coded(frame, by)[0] + 1)[1:]) > 1)
 
 
 def lacking(frame: pd.DataFrame, by: By, labelled: bool = False) -> int:
@@ -171,43 +194,28 @@ def lacking(frame: pd.DataFrame, by: By, labelled: bool = False) -> int:
     Args:
         labelled: Count only labelled images.
     """
-    names = categories(frame, by)[0]
-    counted = frame["labelled"].fillna(False).to_numpy(dtype=bool) if labelled else np.ones(len(frame), dtype=bool)
-    return int((names.isna().to_numpy() & counted).sum())
-
-
-def exploded(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a concept of an image: ``concept``, and the image's index."""
-    import pandas as pd
-
-    sizes = _sizes(frame)
-    named = frame["concepts"].to_numpy()[sizes > 0]
-    names = pd.Series(list(chain.from_iterable(named)), dtype=object).to_numpy()
-    return pd.DataFrame({"concept": names}, index=frame.index.repeat(sizes))
-
-
-def _sizes(frame: pd.DataFrame) -> np.ndarray:
-    """``[N]`` how many concepts each image carries."""
-    lists = frame["concepts"].to_numpy()
-    return np.fromiter((len(item) if hasattr(item, "__len__") else 0 for item in lists), dtype=int, count=len(lists))
-
-
-def concept_counts(frame: pd.DataFrame) -> pd.Series:
-    """Images a concept, most frequent first, ties by name."""
-    counts = exploded(frame).groupby("concept").size()
-    return counts.sort_index().sort_values(ascending=False, kind="stable")
+    unknown = coded(frame, by)[0] < 0
+    return int((unknown & is_labelled(frame) if labelled else unknown).sum())
 
 
 def concepts_by_set(frame: pd.DataFrame, most: int = 24) -> pd.DataFrame:
     """Labelled images of reference and target with each concept, the ``most`` frequent concepts first."""
     import pandas as pd
 
-    order = concept_counts(frame).index[:most]
+    known, lists = counting.concepts(frame), counting.lists_of(frame)
+    order = _most_seen(known.counts(lists), most)
     counts = {
-        kind: exploded(frame[mask]).groupby("concept").size().reindex(order, fill_value=0)
+        kind: known.counts(lists[mask])[order]
         for kind, mask in (("reference", is_reference(frame)), ("target", is_target(frame)))
     }
-    return pd.DataFrame(counts).rename_axis("concept").reset_index()
+    return pd.DataFrame({"concept": np.array(known.names, dtype=object)[order], **counts})
+
+
+def _most_seen(counts: np.ndarray, most: int) -> np.ndarray:
+    """Places of the largest counts, largest first, ties in their order; none of what is not there."""
+    order = np.argsort(-counts, kind="stable")[:most]
+    found: np.ndarray = order[counts[order] > 0]
+    return found
 
 
 def concept_profile(frame: pd.DataFrame, most: int = 16) -> pd.DataFrame:
@@ -219,31 +227,34 @@ def concept_profile(frame: pd.DataFrame, most: int = 16) -> pd.DataFrame:
     """
     import pandas as pd
 
-    known = frame[frame["depth_m"].notna() & frame["labelled"].fillna(False)]
-    edges = band_edges(known["depth_m"].to_numpy(dtype=float), 16)
+    depth = frame["depth_m"].to_numpy(dtype=float)
+    labelled = np.isfinite(depth) & is_labelled(frame)
+    depth, lists, known = depth[labelled], counting.lists_of(frame)[labelled], counting.concepts(frame)
+    edges = band_edges(depth, 16)
     columns = ["concept", "low", "high", "images", "seen", "share"]
     if len(edges) < 2:
         return pd.DataFrame(columns=columns)
-    bins = np.searchsorted(edges, known["depth_m"].to_numpy(dtype=float), side="right") - 1
+    bins = np.searchsorted(edges, depth, side="right") - 1
     totals = np.bincount(bins, minlength=len(edges) - 1)
-    seen_at = exploded(known).join(known["depth_m"])
-    kept = seen_at[seen_at["concept"].isin(concept_counts(known).index[:most])]
-    order = kept.groupby("concept")["depth_m"].median().sort_values(kind="stable").index
-    rows = []
-    for concept in order:
-        depth = kept.loc[kept["concept"] == concept, "depth_m"].to_numpy(dtype=float)
-        seen = np.bincount(np.searchsorted(edges, depth, side="right") - 1, minlength=len(edges) - 1)
-        for low, high, total, number in zip(edges[:-1], edges[1:], totals, seen, strict=True):
-            rows.append((concept, low, high, int(total), int(number), number / total if total else np.nan))
-    return pd.DataFrame(rows, columns=columns)
+    found = []
+    for place in _most_seen(known.counts(lists), most):
+        shown = known.showing(place)[lists]
+        seen = np.bincount(bins[shown], minlength=len(edges) - 1)
+        with np.errstate(invalid="ignore"):
+            part = {"low": edges[:-1], "high": edges[1:], "images": totals, "seen": seen, "share": seen / totals}
+        found.append((float(np.median(depth[shown])), known.names[place], part))
+    if not found:
+        return pd.DataFrame(columns=columns)
+    found.sort(key=lambda item: item[:2])  # medians first, ties by name
+    return pd.concat([pd.DataFrame({"concept": name, **part}) for _, name, part in found], ignore_index=True)
 
 
 def labels_per_image(frame: pd.DataFrame, most: int = 6) -> pd.DataFrame:
     """How many concepts images carry: ``concepts`` (``0`` … ``6+``, ``unlabelled``) and ``images``."""
     import pandas as pd
 
-    labelled = frame["labelled"].fillna(False).to_numpy(dtype=bool)
-    counts = np.bincount(np.minimum(_sizes(frame)[labelled], most), minlength=most + 1)
+    labelled = is_labelled(frame)
+    counts = np.bincount(np.minimum(counting.lengths(frame)[labelled], most), minlength=most + 1)
     names = [*(str(i) for i in range(most)), f"{most}+"]
     last = max((i for i, number in enumerate(counts) if number), default=0)
     rows = [(name, int(number)) for name, number in list(zip(names, counts, strict=True))[: last + 1]]
@@ -255,34 +266,34 @@ def over_time(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Images by ``start`` of a period and ``set``, and the period's name: day, week, month or year."""
     import pandas as pd
 
-    known = frame[frame["taken_at"].notna()]
-    if known.empty:
+    days, which = _days(frame["taken_at"])
+    if not len(days):
         return pd.DataFrame(columns=["start", "set", "images"]), "day"
-    times = known["taken_at"].dt.tz_convert("UTC").dt.tz_localize(None)
-    span = (times.max() - times.min()).days
+    span = int((frame["taken_at"].max() - frame["taken_at"].min()).days)
     period, name = (("D", "day"), ("W", "week"), ("M", "month"), ("Y", "year"))[
         (span > 120) + (span > 800) + (span > 5000)
     ]
-    start = times.dt.to_period(period).dt.start_time
-    kind = np.where(is_reference(known), "reference", np.where(is_target(known), "target", "neither"))
-    counts = pd.DataFrame({"start": start, "set": kind}).groupby(["start", "set"]).size()
-    return counts.rename("images").reset_index(), name
+    starts, place = np.unique(pd.DatetimeIndex(days).to_period(period).start_time.to_numpy(), return_inverse=True)
+    kinds = ("neither", "reference", "target")
+    kind = np.where(is_reference(frame), 1, np.where(is_target(frame), 2, 0))
+    known = which >= 0
+    counts = np.bincount(place[which[known]] * len(kinds) + kind[known], minlength=len(starts) * len(kinds))
+    kept = np.flatnonzero(counts)
+    table = {"start": starts[kept // len(kinds)], "set": np.array(kinds, dtype=object)[kept % len(kinds)]}
+    return pd.DataFrame({**table, "images": counts[kept]}), name
 
 
 def by_depth(frame: pd.DataFrame) -> pd.DataFrame:
     """Images of the reference and the target, and flagged ones of the target, a depth band."""
     import pandas as pd
 
-    names, order = categories(frame, "depth")
+    places, order = coded(frame, "depth")
     kinds = {
         "reference": is_reference(frame),
         "target": is_target(frame),
         "flagged": is_flagged(frame) & is_target(frame),
     }
-    rows = {
-        kind: names[mask].value_counts().reindex(order, fill_value=0).to_numpy(dtype=int)
-        for kind, mask in kinds.items()
-    }
+    rows = {kind: np.bincount(places[mask] + 1, minlength=len(order) + 1)[1:] for kind, mask in kinds.items()}
     return pd.DataFrame({"band": order, **rows})
 
 

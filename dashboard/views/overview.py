@@ -50,7 +50,7 @@ def page(view: View) -> None:
     with parts.pair("labels", (1, 1) if head.depth and head.time else (1.55, 1)) as (left, right):
         _concepts(view, part, left) if not head.depth or not head.time else _time(view, part, left)
         _labels(view, part, right)
-    places = cached.of_part(part, summaries.positions)
+    places = summaries.positions(part.frame)  # quick and large: not kept
     if len(places):
         _positions(view, part, places)
     among = cached.of_part(part, summaries.comparable)
@@ -63,16 +63,21 @@ def _strangest(view: View, part: Part) -> None:
     parts.section(
         "The strangest twelve", "Ringed in green where flagged. Open one to see why, and what it was compared with."
     )
-    rows = cached.of_part(part, summaries.strangest, "target")
     gallery(
         view,
-        (rows if len(rows) else cached.of_part(part, summaries.strangest, "reference"))[:12],
+        cached.of_part(part, _twelve),
         key="strangest_twelve",
         label="The strangest twelve pictures",
         layout="rows",
         tools=False,
         empty="Nothing in this run has a score yet.",
     )
+
+
+def _twelve(frame: pd.DataFrame) -> np.ndarray:
+    """Rows of the strangest twelve of the target, or of the reference where there is no target."""
+    rows = summaries.strangest(frame, "target")
+    return (rows if len(rows) else summaries.strangest(frame, "reference"))[:12].copy()
 
 
 def _profile(view: View, part: Part, place: DeltaGenerator) -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dashboard import score_summaries, sightings, summaries
+from dashboard import indexing, score_summaries, sightings, summaries
 from tests.dashboard.frames import table
 
 
@@ -100,7 +100,7 @@ def test_categories_sort_as_people_count():
 
 @given(st.lists(st.text(max_size=8), max_size=12))
 def test_any_names_can_be_sorted(names):
-    ordered = sorted(names, key=summaries.natural)
+    ordered = sorted(names, key=indexing.natural)
     assert sorted(ordered) == sorted(names)
 
 
