@@ -19,7 +19,8 @@ from core.catalogue.records import PROBLEMS, Reading, ReadOptions
 from core.errors import FormatError
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
-"""Each test's examples: ``FUZZ_EXAMPLES=1500 pytest tests/core/catalogue/formats -k fuzz`` tries over 20,000."""
+"""Each test's examples. 30,000 over every reader, exported tables opened again among them:
+``FUZZ_EXAMPLES=1500 pytest tests/core/catalogue/formats tests/core/publish -k "fuzz or random"``."""
 HARD = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FILES = ("a.jpg", "b.jpg", "sub/c.png")
 HEADERS = ["time", "date", "lat", "lon", "depth", "altitude", "gps_altitude", "labels", "dive", "x"]
