@@ -59,11 +59,8 @@ def _table(desk: Desk, entry: Description) -> None:
     )
     edited: dict[int, dict[str, Any]] = st.session_state.get(key, {}).get("edited_rows", {})
     changes = _changes(frame, edited)
-    if st.button(
-        f"Save {words.plural(len(changes), 'change')}" if changes else "Nothing was changed",
-        key=f"edit_save_{entry.id}",
-        type="primary",
-        disabled=not changes,
+    if changes and st.button(
+        f"Save {words.plural(len(changes), 'change')}", key=f"edit_save_{entry.id}", type="primary"
     ):
         try:
             edit_images(desk.workspace.database, changes, actor=ACTOR, now=datetime.now(UTC))
