@@ -39,6 +39,8 @@ from core.settings import EmbedSettings
 
 FEATURES = 2048
 FAMILIES = ("mobilenet_v2", "resnet18", "densenet121", "efficientnet_b0", "regnet_y_400mf")
+SHIPPED = "demo"
+"""The demonstration's network, which has trained weights everywhere."""
 PACKAGES = ("torch", "torchvision", "grad-cam", "numpy")
 PARTS = ("features", "exact_map", "class_maps", "completeness")
 K = 10
@@ -179,10 +181,13 @@ def class_maps_against_the_library(folder: Path, repeats: int) -> dict[str, Any]
     return {**compared.figures(), "largest_difference": float(np.abs(resized - compared.baseline).max())}
 
 
-def real_embedder(name: str, shared: Path, folder: Path) -> Embedder:
+def real_embedder(name: str, shared: Path, folder: Path) -> tuple[Embedder, str]:
+    """A network with trained weights where there are any, else with random ones; and which."""
+    if name == SHIPPED:
+        return load_embedder(EmbedSettings(name, device="cpu")), "trained"
     given = shared / "weights" / f"{name}-imagenet1k-features.safetensors"
     path = given if given.is_file() else weights_file(network(name), folder, name)
-    return load_embedder(EmbedSettings(name, str(path), device="cpu"))
+    return load_embedder(EmbedSettings(name, str(path), device="cpu")), "trained" if path == given else "random"
 
 
 def completeness(shared: Path, folder: Path, images: int) -> dict[str, Any]:
@@ -191,8 +196,8 @@ def completeness(shared: Path, folder: Path, images: int) -> dict[str, Any]:
     entries = coco["images"][:: max(1, len(coco["images"]) // images)][:images]
     videos = np.array([entry["video"] for entry in entries])
     found: dict[str, Any] = {"images": len(entries)}
-    for name in FAMILIES:
-        embedder = real_embedder(name, shared, folder)
+    for name in (*FAMILIES, SHIPPED):
+        embedder, weights = real_embedder(name, shared, folder)
         cells: list[Tensor] = []
         for entry in entries:
             picture = open_image(shared / "data/trashcan/images" / entry["file_name"])
@@ -217,11 +222,14 @@ def completeness(shared: Path, folder: Path, images: int) -> dict[str, Any]:
                 effects = removal_effects(one, score).numpy()
                 centred_signs.append(sign_agreement(centred.numpy(), effects))
                 additive_signs.append(sign_agreement(additive.numpy(), effects))
-        found[name] = {"additive": worst_sum, "centred": worst_zero}
+        found[name] = {"weights": weights, "additive": worst_sum, "centred": worst_zero}
         if centred_signs:
             found["sign_centred"] = round(float(np.mean(centred_signs)), 4)
             found["sign_additive"] = round(float(np.mean(additive_signs)), 4)
-        print(f"  {name}: off by at most {worst_sum:.1e} (additive), {worst_zero:.1e} (centred)", flush=True)
+        print(
+            f"  {name} ({weights} weights): off by at most {worst_sum:.1e} (additive), {worst_zero:.1e} (centred)",
+            flush=True,
+        )
     return found
 
 
