@@ -230,7 +230,7 @@ def test_detectors_are_named_once_and_wrong_names_are_helped():
         detectors_named(["qqqq"])
     with pytest.raises(SettingsError, match="already"):
         detectors_named(["knn"])
-    with pytest.raises(SettingsError, match="no classifier"):
+    with pytest.raises(SettingsError, match="name a trained model"):
         detectors_named(["energy"])
     assert detectors_named(["energy"], logits=True)[0].needs_logits
 

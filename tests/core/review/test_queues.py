@@ -63,7 +63,7 @@ def test_most_uncertain_is_nearest_to_the_line():
 def test_detectors_that_rank_a_picture_differently_come_first():
     run = made([0.1, 0.2, 0.3, 0.4], lof_score=[0.4, 0.2, 0.3, 0.35], lof_p_value=[1.0] * 4)
     assert order(run, "detectors")[0] == 0
-    with pytest.raises(ReviewError, match="--detector"):
+    with pytest.raises(ReviewError, match="make a run with other detectors"):
         order(made([1, 2]), "detectors")
 
 
