@@ -50,8 +50,8 @@ def _facet(known: Index, facet: Facet, selection: Selection, found: Found) -> di
     for value in chosen:
         counts.setdefault(value, 0)
     whole = len(known.values[facet])
-    if not chosen and (whole < 2 if facet != "lacks" else not counts) and not (LACKING in counts and whole):
-        return None
+    if facet != "lacks" and not chosen and whole < 2 and not (LACKING in counts and whole):
+        return None  # there is nothing to choose; that nothing is missing is worth saying
     offered = _tree(known, counts) if facet == "concept" else [(value, 0) for value in counts]
     if len(offered) > MOST:
         kept = set(sorted(counts, key=lambda value: -counts[value])[:MOST]).union(chosen)

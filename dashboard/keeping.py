@@ -36,7 +36,6 @@ def menu(view: View, selection: Selection) -> None:
 
 def _entry(view: View, selection: Selection, entry: SavedEntry) -> None:
     into = replace(selection, saved=tuple(dict.fromkeys((*selection.saved, entry.id))))
-    out = replace(selection, without=tuple(dict.fromkeys((*selection.without, entry.id))))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"saved_{entry.id}"):
         st.button(
             parts.unmarked(entry.name),
@@ -45,8 +44,22 @@ def _entry(view: View, selection: Selection, entry: SavedEntry) -> None:
             args=(into,),
             help=f"Saved {words.when(entry.created_at)}",
         )
-        st.button("without", key=f"saved_without_{entry.id}", type="tertiary", on_click=choosing.put, args=(out,))
+        st.button(
+            "without",
+            key=f"saved_without_{entry.id}",
+            type="tertiary",
+            on_click=_leave_out,
+            args=(view, selection, entry),
+        )
         st.button("take off the list", key=f"saved_off_{entry.id}", type="tertiary", on_click=_off, args=(view, entry))
+
+
+def _leave_out(view: View, selection: Selection, entry: SavedEntry) -> None:
+    """Everything else of what is shown; of the whole run when nothing else is shown, as after saving it."""
+    out = replace(selection, without=tuple(dict.fromkeys((*selection.without, entry.id))))
+    if not choosing.found(view.run, out).mask.any():
+        out = replace(selection.everything, without=out.without)
+    choosing.put(out)
 
 
 def _off(view: View, entry: SavedEntry) -> None:

@@ -128,6 +128,9 @@ def test_saved_selections_are_kept_opened_and_taken_away(workspace_folder, tmp_p
     app.button("save_do_selection").click().run()
     assert "Saved as “the ridge”" in said(app)
     ridge = re.search(r"(\d+) of 96 pictures", said(app)).group(1)
+    app.button("saved_without_1").click().run()  # of what was just saved nothing is left, so of everything
+    assert "site" not in app.query_params
+    assert f"{96 - int(ridge)} of 96 pictures" in said(app)
     again = opened("browse")
     again.button("saved_open_1").click().run()
     assert again.query_params["saved"] == "1"
