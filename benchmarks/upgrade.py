@@ -67,7 +67,8 @@ def main() -> None:
         exports = {}
         for name in ("csv", "json", "coco", "ifdo", "fathomnet", "biigle", "viame"):
             out = Path(place) / f"out.{name}"
-            exports[name] = command(folder, "export", str(run.id), "--out", str(out), "--format", name).get("written")
+            told = command(folder, "export", str(run.id), "--out", str(out), "--format", name)
+            exports[name] = told.get("rows", told.get("images"))
         back = len(reopen((Path(place) / "out.csv").read_bytes(), "out.csv").table)
         healthy = command(folder, "doctor").get("healthy")
         found = {
