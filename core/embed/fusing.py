@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import operator
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,21 +52,21 @@ _AFTER: dict[type[nn.Module], _After] = {
 
 
 class _Convolution(nn.Module):
-    """A convolution, the sum with another map, and the activation; weights are laid out when an input comes."""
+    """A convolution, the sum with another map, and the activation; weights are laid out when a new shape comes."""
 
     def __init__(self, plain: nn.Conv2d, after: _After) -> None:
         super().__init__()
         self._plain = [plain]  # in a list, so that it is no part of this module
         self._where = (list(plain.padding), list(plain.stride), list(plain.dilation), plain.groups)
-        self._packed: Tensor | None = None
+        self._packed: dict[torch.Size, Tensor] = {}
         self.after = after
 
     def forward(self, images: Tensor, other: Tensor | None = None) -> Tensor:
-        (plain,), packed = self._plain, self._packed
+        (plain,), packed = self._plain, self._packed.get(images.shape)
         if packed is None:
             # Two threads may both come here: they make the same.
             packed = torch.ops.mkldnn._reorder_convolution_weight(plain.weight, *self._where, images.shape)
-            self._packed = packed
+            self._packed[images.shape] = packed
         name, numbers = self.after.name, list(self.after.numbers)
         result: Tensor
         if other is None:
@@ -78,9 +77,9 @@ class _Convolution(nn.Module):
             result = summed(images, other, packed, plain.bias, *self._where, "add", 1.0, unary, numbers, "")
         return result
 
-    def fresh(self) -> _Convolution:
-        """The same, for inputs of another shape."""
-        return _Convolution(self._plain[0], self.after)
+    def forget(self) -> None:
+        """Free the weights that were laid out."""
+        self._packed.clear()
 
 
 class Quick:
@@ -94,7 +93,7 @@ class Quick:
         self._weights: list[Tensor] = []
         self._versions = 0
         self._most = 0
-        self._forms: OrderedDict[torch.Size, fx.GraphModule] = OrderedDict()
+        self._shapes: set[torch.Size] = set()
 
     def __call__(self, images: Tensor) -> Tensor | None:
         """What the network gives for ``[B, 3, H, W]``; ``None`` where it has to be asked itself."""
@@ -119,13 +118,11 @@ class Quick:
                 self._prepare()
             if self._traced is None or self._versions != _changes(self._weights):
                 return None
-            form = self._forms.get(shape)
-            if form is None:
-                form = self._forms[shape] = _for_another_shape(self._traced)
-                while len(self._forms) > self._most:
-                    self._forms.popitem(last=False)
-            self._forms.move_to_end(shape)
-            return form
+            if shape not in self._shapes and len(self._shapes) >= self._most:
+                _forget(self._traced)
+                self._shapes.clear()
+            self._shapes.add(shape)
+            return self._traced
 
     def _prepare(self) -> None:
         weights = [module.weight for module in self._body.modules() if isinstance(module, nn.Conv2d)]
@@ -137,6 +134,7 @@ class Quick:
         if traced is not None:
             self._traced, self._weights, self._versions = traced, weights, _changes(weights)
             self._most = max(1, KEPT_BYTES // size)
+            _forget(traced)  # what was laid out for the small picture
 
 
 def _changes(weights: list[Tensor]) -> int:
@@ -168,13 +166,10 @@ def fused(body: nn.Module) -> fx.GraphModule | None:
     return traced if far <= _TOLERANCE * float(expected.abs().max()) else None
 
 
-def _for_another_shape(traced: fx.GraphModule) -> fx.GraphModule:
-    """Of the same graph and modules, but that each convolution lays its weights out anew."""
-    form = fx.GraphModule(traced, traced.graph)
-    for name, part in traced.named_children():
+def _forget(traced: fx.GraphModule) -> None:
+    for part in traced.children():
         if isinstance(part, _Convolution):
-            setattr(form, name, part.fresh())
-    return form
+            part.forget()
 
 
 def _fused(traced: fx.GraphModule, example: Tensor) -> fx.GraphModule:
