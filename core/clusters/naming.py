@@ -143,7 +143,7 @@ def all_set_apart(traits: Traits, labels: NDArray[np.integer], numbers: Sequence
     rows = np.flatnonzero(own >= 0)
     shape = (len(numbers), len(labels))
     member = csr_matrix((np.ones(len(rows)), (own[rows], rows)), shape=shape)
-    here = (member @ traits.has).tocsr()  # type: ignore[operator]
+    here = (member @ traits.has).tocsr()
     all_ = np.asarray(traits.has.sum(axis=0)).ravel()  # type: ignore[attr-defined]
     totals = {kind: float(known.sum()) for kind, known in traits.known.items()}
     inside = {kind: np.bincount(own[rows][known[rows]], minlength=len(numbers)) for kind, known in traits.known.items()}
