@@ -191,9 +191,9 @@ class Gallery {
   }
 
   schedule() {
-    if (this.frame) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
+    if (this.drawing) return;
+    this.drawing = requestAnimationFrame(() => {
+      this.drawing = 0;
       this.paint();
     });
   }
@@ -432,7 +432,7 @@ class Gallery {
     this.frames.destroy();
     clearTimeout(this.settled);
     clearTimeout(this.telling);
-    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.drawing);
     this.pictures.destroy();
     this.root.remove();
   }

@@ -49,7 +49,7 @@ def test_pages_open_in_both_sizes_and_schemes(browsers, address, path, dark):
             overflow = page.evaluate(
                 """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
                   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1
-                    && !e.closest('.js-plotly-plot, .katex-mathml'))
+                    && !e.closest('.js-plotly-plot, .katex-mathml, .katex svg'))
                   .map((e) => e.className).slice(0, 3)"""
             )
             assert overflow == []

@@ -145,7 +145,7 @@ def test_one_switch_lays_maps_over_all_pictures_in_view(answered):
     cell = page.locator(".gallery #cell-0 canvas").first
     cell.wait_for()
     assert asked == []
-    switch = page.locator(".gallery .over input").first
+    switch = page.locator(".gallery label.switch", has_text="why").first.locator("input")
     switch.check()
     page.wait_for_function(f"canvas => ({ORANGE})(canvas)", arg=cell.element_handle())
     assert asked

@@ -156,6 +156,7 @@ def test_ctrl_c_ends_everything_without_a_trace(tmp_path, when):
         text=True,
         env={**os.environ, "PYTHONPATH": str(root)},
         start_new_session=True,  # a terminal sends Ctrl-C to the whole group
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored where a shell began this
     )
     assert process.stdout is not None
     if when == "working":
