@@ -242,14 +242,13 @@ ImageNet MobileNetV2, mean average precision of 21 concepts: 0.220, the plain pr
 over videos. With random frames both reach 0.87: that is the leak. On 975 reef tiles with their 36 photos kept apart
 it gains nothing: 0.428 against 0.436, -0.008 [-0.055, 0.026]. These figures are of one probe on the first view. The
 preset learns by folds, so that thresholds and calibration rest on all groups that are not held out, and takes the mean
-at 224 pixels as a second view where that helps out of fold. With that choice made on inner groups alone: 0.219 on the
-videos (one view in each fold), 0.047 [0.018, 0.070] over the probe; 0.448 on the photos (both views in each fold),
-0.012 [-0.017, 0.032].
+at 224 pixels as a second view where that helps out of fold. With that choice made on inner groups alone: 0.218 on the
+videos (one view in each fold), 0.047 [0.018, 0.071] over the probe; 0.448 on the photos (both views in each fold),
+0.011 [-0.018, 0.031].
 
-``fathomnet-2023`` and ``seafloor-2021`` are the
-studies' own settings, with two differences: pictures are never cut to squares at prediction, and rare images are drawn
-again after the split instead of before it, which put copies of one picture on both sides. ResNet34 was the first
-study's network: ``--embedder resnet34``.
+``fathomnet-2023`` and ``seafloor-2021`` are the studies' own settings, with two differences: pictures are never cut to
+squares at prediction, and rare images are drawn again after the split instead of before it, which put copies of one
+picture on both sides. ResNet34 was the first study's network: ``--embedder resnet34``.
 """
 PRESET_SIDES: Mapping[str, int] = {"recommended": RECOMMENDED_SIDE, "fathomnet-2023": 224, "seafloor-2021": 512}
 """Shorter side of the input in pixels, where a preset has one of its own; whoever names another is obeyed."""
