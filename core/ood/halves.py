@@ -165,7 +165,7 @@ def _beside_classifier(
         f"No false-alarm rate can be certified: all {total} reference groups served to make the classifier that the "
         f"{detector.title} reads, and it is surer of those than of anything new. Flagged means a score above "
         f"{flags.flag_rule} of the reference ({flags.threshold:.3g}); expect more false alarms than {100 * alpha:g} %. "
-        "Train with more dives kept apart (--held-out) to calibrate on them."
+        "Train with more groups kept apart to calibrate on them."
     )
     return _detected(detector, scores, flags.p_value, flags.flagged, flags, said)
 
