@@ -1,6 +1,6 @@
 """The map in a browser: first drawn point, hover, a new colour, a lasso's way to Python, the tab's memory.
 
-    python -m benchmarks.map_browser --count 1000000                # all three ways, one after the other
+    python -m benchmarks.map_browser                                # every size by all three ways, one after the other
     python -m benchmarks.map_browser --count 1000000 --way ours
 
 Three ways to draw the same points, in headless Chromium with software WebGL: the product's map, a component with the
@@ -59,12 +59,13 @@ _HOVER = """(what) => { window.took = null; window.begun = 0;
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--count", type=int, nargs="+", default=[10_000, 100_000, 500_000, 1_000_000])
     parser.add_argument("--way", choices=WAYS, nargs="+", default=list(WAYS))
     parser.add_argument("--times", type=int, default=3)
     asked = parser.parse_args()
-    for way in asked.way:
-        one(way, asked.count, asked.times)
+    for count in asked.count:
+        for way in asked.way:
+            one(way, count, asked.times)
 
 
 def one(way: str, count: int, times: int) -> None:
