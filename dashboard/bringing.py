@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -10,17 +11,19 @@ import streamlit as st
 
 from core.catalogue.records import PROBLEMS, ReadOptions
 from core.errors import CoreError
-from dashboard import finding, mapping, parts, sending, words
+from dashboard import correcting, finding, mapping, parts, sending, words
 from dashboard.boundary import explain, sentence
 from dashboard.desk import Desk, ask
 
 if TYPE_CHECKING:
     from core.catalogue.importing import ImportPlan
+    from core.catalogue.trying import Tried
 
 _SOURCE = "bring_source"
 PICTURES = 12
 _NONE = "none"
 _GUESS = "by its name"
+_FORMATS = {"latitude": "%.5f", "longitude": "%.5f", "depth, m": "%.1f", "height over ground, m": "%.1f"}
 _OF_FILES = ("folder", "filename", "stem")
 
 
@@ -78,8 +81,9 @@ def _planned(desk: Desk, path: Path) -> None:
         return
     if format_name == "table":
         mapping.editor(path, plan.reading.columns)
-    _shown(plan)
-    _asked(desk, path, plan, format_name, options)
+    tried = _tried(plan)
+    _shown(plan, tried)
+    _asked(desk, path, plan, tried, format_name, options)
 
 
 def _plan(path: Path, format_name: str | None, options: ReadOptions) -> ImportPlan:
@@ -93,6 +97,20 @@ def _plan(path: Path, format_name: str | None, options: ReadOptions) -> ImportPl
         st.session_state["bring_plan"] = kept
     plan: ImportPlan = kept[1]
     return plan
+
+
+def _tried(plan: ImportPlan) -> Tried:
+    """Open the files once for these paths; kept for this visitor while options change."""
+    from core.catalogue.trying import try_files
+
+    key = (str(plan.root), tuple(record.path for record in plan.reading.records))
+    kept: Any = st.session_state.get("bring_tried")
+    if kept is None or kept[0] != key:
+        with st.spinner("Opening the files"):
+            kept = (key, try_files(plan))
+        st.session_state["bring_tried"] = kept
+    tried: Tried = kept[1]
+    return tried
 
 
 def _options(path: Path) -> tuple[str | None, ReadOptions]:
@@ -176,31 +194,46 @@ def _group(path: Path) -> str | None:
     return None if chosen == _GUESS else chosen
 
 
-def _shown(plan: ImportPlan) -> None:
+def opened_sentence(tried: Tried) -> str:
+    """How many files were opened for the preview, and how many of them are no good."""
+    if not tried.total:
+        return ""
+    bad = len(tried.unusable)
+    which = f"All {words.plural(tried.total, 'file')} were" if tried.whole else ""
+    which = which or f"{words.count(tried.tried)} of {words.plural(tried.total, 'file')} were"
+    which = "The one file was" if tried.total == 1 else which
+    said = f"{words.count(bad)} cannot be used" if bad else "each can be used" if tried.total > 1 else "it can be used"
+    return f"{which} opened: {said}{'' if tried.whole else '; the import opens all'}."
+
+
+def _shown(plan: ImportPlan, tried: Tried) -> None:
     import pandas as pd
 
-    from core.catalogue.preview import preview_json
+    from core.catalogue.preview import navigation_sentence, preview_json
 
     reading = plan.reading
     usual = ("rows", "images", "labelled", "absent", "annotations", "categories")
     parts.tiles([(words.count(reading.counts[name]), name, "") for name in usual if reading.counts.get(name)])
-    for note in reading.notes:
+    for note in (*reading.notes, navigation_sentence(plan), opened_sentence(tried)):
         parts.note(note)
     if reading.columns:
         parts.facts(reading.columns.items(), "How the columns are understood")
     first = preview_json(plan)["first"]
     if first:
         table = pd.DataFrame(first)
-        table["labels"] = [", ".join(map(str, labels)) for labels in table["labels"]]
-        table = table.drop(columns="extra").dropna(axis=1, how="all")
+        table["labels"] = [", ".join(map(str, labels)) or None for labels in table["labels"]]
+        table["taken_at"] = pd.to_datetime(table["taken_at"], utc=True, format="ISO8601").dt.tz_localize(None)
+        table = table.drop(columns="extra").dropna(axis=1, how="all").rename(columns=correcting.TITLES)
         parts.section("First rows")
-        st.dataframe(table, hide_index=True, key="bring_rows")
+        shown = {title: st.column_config.NumberColumn(format=form) for title, form in _FORMATS.items()}
+        st.dataframe(table.rename(columns={"path": "file"}), hide_index=True, key="bring_rows", column_config=shown)
         _pictures(plan)
-    if reading.problems:
+    problems = (*reading.problems, *tried.unusable)
+    if problems:
         parts.section("What cannot be used as it is", "Nothing is dropped in silence, and nothing stops the import.")
-        counted = reading.problem_counts
+        counted = Counter(problem.kind for problem in problems)
         parts.facts((f"{words.count(number)} × {kind}", PROBLEMS[kind]) for kind, number in counted.items())
-        listed = pd.DataFrame([(p.kind, p.where, p.reason) for p in reading.problems], columns=["kind", "where", "why"])
+        listed = pd.DataFrame([(p.kind, p.where, p.reason) for p in problems], columns=["kind", "where", "why"])
         st.dataframe(listed.head(500), hide_index=True, height=180, key="bring_problems")
         parts.csv_button("import-remarks", lambda: listed)
 
@@ -224,9 +257,15 @@ def _pictures(plan: ImportPlan) -> None:
         st.image(shown, width=150)
 
 
-def _asked(desk: Desk, path: Path, plan: ImportPlan, format_name: str | None, options: ReadOptions) -> None:
+def _asked(
+    desk: Desk, path: Path, plan: ImportPlan, tried: Tried, format_name: str | None, options: ReadOptions
+) -> None:
     if not plan.reading.records:
         parts.note("There is no image in it, so there is nothing to import.")
+        return
+    coming = len(plan.reading.records) - (len(tried.unusable) if tried.whole else 0)
+    if not coming:
+        parts.note("No file in it can be opened as a picture, so there is nothing to import.")
         return
     parts.section("Import")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -238,7 +277,7 @@ def _asked(desk: Desk, path: Path, plan: ImportPlan, format_name: str | None, op
     known = {entry.name for entry in desk.workspace.datasets()}
     if name in known:
         parts.note("A dataset of this name is there: what is new is added, what has changed is read again.")
-    if st.button(f"Import {words.plural(len(plan.reading.records), 'image')}", key="bring_import", type="primary"):
+    if st.button(f"Import {words.plural(coming, 'image')}", key="bring_import", type="primary"):
         if not name:
             parts.note(sentence("a dataset needs a name"))
             return
@@ -251,6 +290,6 @@ def _asked(desk: Desk, path: Path, plan: ImportPlan, format_name: str | None, op
             "citation": citation,
         }
         ask(desk.workspace, "import", f"Import {name}", arguments, key="import")
-        for key in (_SOURCE, "bring_plan"):
+        for key in (_SOURCE, "bring_plan", "bring_tried"):
             st.session_state.pop(key, None)
         st.rerun()

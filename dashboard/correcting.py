@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.catalogue.describing import Description
 
 SHOWN = 500
-_TITLES = {
+TITLES = {
     "taken_at": "time, UTC",
     "latitude": "latitude",
     "longitude": "longitude",
@@ -29,6 +29,7 @@ _TITLES = {
     "site": "site",
     "group": "group",
 }
+"""Field of an image → how a table's column is called."""
 
 
 def section(desk: Desk, entry: Description) -> None:
@@ -90,14 +91,14 @@ def _frame(images: pd.DataFrame) -> pd.DataFrame:
         else pd.to_datetime(images[name], utc=True).dt.tz_localize(None).to_numpy()
         if name == "taken_at"
         else images[name].astype(float).to_numpy()
-        for name, title in _TITLES.items()
+        for name, title in TITLES.items()
     }
     paths = images["path"].astype("str").to_numpy(object)
     return pd.DataFrame({"image_id": images["image_id"].to_numpy(), "file": paths, **columns})
 
 
 def _changes(frame: pd.DataFrame, edited: dict[int, dict[str, Any]]) -> list[Change]:
-    names = {title: name for name, title in _TITLES.items()}
+    names = {title: name for name, title in TITLES.items()}
     return [
         Change(int(frame["image_id"].iloc[int(row)]), names[title], value)
         for row, cells in edited.items()
@@ -113,7 +114,7 @@ def _acts(desk: Desk, entry: Description) -> None:
     parts.section("Changed so far")
     for one in acts[:20]:
         with st.container(horizontal=True, vertical_alignment="center"):
-            fields = ", ".join(_TITLES.get(name, name) for name in one.fields)
+            fields = ", ".join(TITLES.get(name, name) for name in one.fields)
             state = "; taken back" if one.undone else ""
             when = words.when(one.created_at)
             parts.note(f"{when} by {one.actor}: {fields} of {words.plural(one.images, 'image')}{state}")
@@ -132,8 +133,9 @@ def merging(desk: Desk, names: list[str]) -> None:
         return
     with st.expander("Merge datasets", key="datasets_merge"):
         parts.note(
-            "A new dataset links the same files, with all that is known of them. The old ones stay, or are put away; "
-            "decisions stay with them. Embeddings are used again."
+            "A new dataset links the same files, with all that is known of them. The old ones stay, or are put away. "
+            "What reviewers decided on pictures comes along as it stands now; decisions about clusters stay with their "
+            "runs. Embeddings are used again."
         )
         chosen = st.multiselect("Datasets", names, key="merge_names")
         with st.container(horizontal=True, vertical_alignment="bottom"):

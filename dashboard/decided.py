@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.review.standing import DecisionEntry, history
+from core.review.standing import MERGED, DecisionEntry, history
 from core.review.verdicts import Verdict, all_verdicts
 from dashboard import parts, words
 
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from dashboard.state import View
 
 MOST = 30
+_SCOPES = {
+    "duplicates": " (with its near-duplicates)",
+    "selection": " (with others at once)",
+    MERGED: " (came along when datasets were merged)",
+}
 
 
 def decisions(view: View, row: int) -> None:
@@ -37,7 +42,7 @@ def sentence(entry: DecisionEntry, known: dict[int, DecisionEntry], names: dict[
         text += f", {entry.concept}"
     if entry.boxes:
         text += f", {words.plural(len(entry.boxes), 'box', 'boxes')}"
-    text += {"duplicates": " (with its near-duplicates)", "selection": " (with others at once)"}.get(entry.scope, "")
+    text += _SCOPES.get(entry.scope, "")
     if entry.note:
         text += f". Note: {entry.note}"
     if not entry.stands:

@@ -1,7 +1,8 @@
 """Datasets made one: a new dataset that links the same files, with everything known of them; the old ones stay.
 
 The contract: what is merged is read from the catalogue as it is now, edits included, as if it were a source: so a
-merge is an import like any other, with a report, safe to repeat. Decisions stay with the old datasets' images.
+merge is an import like any other, with a report, safe to repeat. What reviewers stated by decisions is left out here:
+it comes with the decisions (`core.review.carrying`).
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ def merge_plan(database: Database, names: Sequence[str]) -> ImportPlan:
     return ImportPlan(root, root, reading, None, ReadOptions())
 
 
+def place_below(root: Path, dataset_root: str, path: str) -> str:
+    """The path below a merged dataset's folder of what lies at a path below another dataset's."""
+    return (Path(dataset_root).resolve() / path).relative_to(root).as_posix()
+
+
 def _common(roots: Sequence[Path]) -> Path:
     try:
         common = Path(os.path.commonpath([root.resolve() for root in roots]))
@@ -104,12 +110,13 @@ def _records(session: Any, dataset: Dataset, concepts: dict[int, ConceptRecord],
         .order_by(Annotation.id)
     )
     for row in session.scalars(query):
+        if row.source == "person" and "decision" in row.extra:
+            continue
         one = AnnotationRecord(concepts[row.concept_id].name, row.geometry, row.score, row.actor, row.extra)
         said.setdefault(row.image_id, []).append(one)
-    below = Path(dataset.root).resolve()
     return [
         ImageRecord(
-            (below / row.path).relative_to(root).as_posix(),
+            place_below(root, dataset.root, row.path),
             row.taken_at,
             row.taken_zone,
             row.latitude,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue.records import PROBLEMS, ImageRecord, Problem
@@ -17,6 +18,7 @@ _FIRST_ROWS = 5
 def preview_json(plan: ImportPlan) -> dict[str, Any]:
     """What an import would do, for programs."""
     reading = plan.reading
+    first = [_filled(plan, record) for record in reading.records[:_FIRST_ROWS]]
     return {
         "source": str(plan.source),
         "root": str(plan.root),
@@ -24,7 +26,8 @@ def preview_json(plan: ImportPlan) -> dict[str, Any]:
         "columns": dict(reading.columns),
         "notes": list(reading.notes),
         "concepts": [concept.name for concept in reading.concepts],
-        "first": [_record(record) for record in reading.records[:_FIRST_ROWS]],
+        "first": [_record(record) for record in first],
+        "navigation": navigation_sentence(plan),
         "problems": [asdict(problem) for problem in reading.problems],
     }
 
@@ -34,14 +37,38 @@ def preview_text(plan: ImportPlan, shown: int) -> str:
     reading = plan.reading
     lines = [f"{plan.source}: {_counted(reading.counts)}", f"images are looked for in {plan.root}"]
     lines += [f"column {source!r} gives {meaning}" for source, meaning in reading.columns.items()]
-    lines += list(reading.notes)
+    lines += [note for note in (*reading.notes, navigation_sentence(plan)) if note]
     lines += ["first rows:"] if reading.records else []
     for record in reading.records[:_FIRST_ROWS]:
-        facts = ", ".join(f"{name} {value}" for name, value in _record(record).items() if value not in (None, [], {}))
+        known = _record(_filled(plan, record))
+        facts = ", ".join(f"{name} {value}" for name, value in known.items() if value not in (None, [], {}))
         lines.append(f"  {facts}")
     lines += _problem_lines(reading.problems, shown)
     lines.append("nothing was written; leave out --dry-run to import")
     return "\n".join(lines)
+
+
+def navigation_sentence(plan: ImportPlan) -> str:
+    """How a navigation log fits the images' times, for adjusting its offset; empty without a log."""
+    log = plan.navigation
+    if log is None:
+        return ""
+    times = [record.taken_at for record in plan.reading.records if record.taken_at is not None]
+    untimed = len(plan.reading.records) - len(times)
+    seconds = [second for series in log.series.values() for second in (series.seconds[0], series.seconds[-1])]
+    runs = " to ".join(f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M:%S}" for end in (min(seconds), max(seconds)))
+    said = f"The log {log.name} runs from {runs} UTC"
+    if times:
+        found = sum(log.at(time) is not None for time in times)
+        said += f"; it has rows around {found:,} of {len(times):,} images with a time"
+        if found < len(times):
+            said += f", which were taken from {min(times):%Y-%m-%d %H:%M:%S} to {max(times):%Y-%m-%d %H:%M:%S}"
+            said += f" and are shifted by {log.clock_offset:+g} s" if log.clock_offset else ""
+    return said + (f"; {untimed:,} images name no time here, the import reads theirs from EXIF." if untimed else ".")
+
+
+def _filled(plan: ImportPlan, record: ImageRecord) -> ImageRecord:
+    return record if plan.navigation is None else plan.navigation.fill(record)[0]
 
 
 def report_json(report: ImportReport) -> dict[str, Any]:

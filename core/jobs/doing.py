@@ -71,13 +71,19 @@ def import_(task: Task) -> dict[str, Any]:
     )
     if given.get("licence") or given.get("citation"):
         describe(task.space.database, given["dataset"], given.get("licence", ""), given.get("citation", ""))
+    came = ""
+    if given.get("merge"):
+        from core.review.carrying import carry_decisions
+
+        carried = carry_decisions(task.space.database, given["merge"], given["dataset"])
+        came = f"; {carried:,} decisions came along" if carried else ""
     if given.get("merge") and given.get("put_away"):
         put_away = [entry.id for entry in task.space.datasets() if entry.name in given["merge"]]
         for dataset in put_away:
             archive_dataset(task.space.database, dataset, now=datetime.now(UTC))
     task.say(report_text(report, 40))
     counts = report.counts
-    sentence = f"{counts['images']:,} images are in {report.dataset}; {counts['problems']:,} remarks"
+    sentence = f"{counts['images']:,} images are in {report.dataset}; {counts['problems']:,} remarks{came}"
     return {"dataset": report.dataset, "counts": dict(counts), "sentence": sentence}
 
 
@@ -141,7 +147,7 @@ def report(task: Task) -> dict[str, Any]:
 
 def train(task: Task) -> dict[str, Any]:
     """Arguments: ``datasets``, ``name``; as wished ``preset``, ``embedder``, ``where``, ``short_side``, ``epochs``,
-    ``decisions``."""
+    ``decisions``, ``steps`` of preprocessing."""
     from dataclasses import replace
 
     from core.learn.recipes import preset_settings
@@ -152,7 +158,7 @@ def train(task: Task) -> dict[str, Any]:
     settings = preset_settings(
         given.get("preset", "recommended"),
         tuple(given["datasets"]),
-        EmbedSettings(embedder=given.get("embedder", "demo")),
+        EmbedSettings(embedder=given.get("embedder", "demo"), steps=tuple(given.get("steps", ()))),
         short_side=given.get("short_side"),
         where=tuple(given.get("where", ())),
         decisions=bool(given.get("decisions")),

@@ -116,7 +116,7 @@ def undo(database: Database, *, key: str, act: str, actor: str, now: datetime) -
             insert(Decision),
             [
                 {
-                    **_row(key, place, actor, now, kind="undo", scope=row.scope, run_id=row.run_id),
+                    **decision_row(key, place, actor, now, kind="undo", scope=row.scope, run_id=row.run_id),
                     "image_id": row.image_id,
                     "region_id": row.region_id,
                     "cluster": row.cluster,
@@ -132,7 +132,8 @@ def undo(database: Database, *, key: str, act: str, actor: str, now: datetime) -
         return act_entries(session, key)
 
 
-def _row(key: str, place: int, actor: str, now: datetime, **values: Any) -> dict[str, Any]:
+def decision_row(key: str, place: int, actor: str, now: datetime, **values: Any) -> dict[str, Any]:
+    """Column → value of one decision of an act; what is not given is empty."""
     empty: dict[str, Any] = {
         "note": "",
         "boxes": [],
@@ -146,12 +147,12 @@ def _row(key: str, place: int, actor: str, now: datetime, **values: Any) -> dict
 
 
 def _write(
-    session: Session, act: Act, found: Mapping[int, _Place], concepts: Mapping[tuple[int, str], int], now: datetime
+    session: Session, act: Act, found: Mapping[int, Place], concepts: Mapping[tuple[int, str], int], now: datetime
 ) -> None:
     if act.cluster is not None:
         values = {"image_id": None, "region_id": None, "cluster": act.cluster, "note": act.note}
         values |= {"verdict": act.verdict, "scope": "cluster", "run_id": act.run_id, "kind": "verdict"}
-        session.execute(insert(Decision), [_row(act.key, 0, act.actor, now, **values)])
+        session.execute(insert(Decision), [decision_row(act.key, 0, act.actor, now, **values)])
         return
     for part in parts(act.regions):  # what is decided is no longer held: others may be asked for a second opinion
         mine = (ReviewLease.actor == act.actor, ReviewLease.region_id.in_(part))
@@ -162,7 +163,7 @@ def _write(
         at = found[region]
         first = place == 0
         rows.append(
-            _row(
+            decision_row(
                 act.key,
                 place,
                 act.actor,
@@ -182,14 +183,12 @@ def _write(
         )
     session.execute(insert(Decision), rows)
     _withdraw(session, list(replaced.values()), now)
-    notes = [note for row in rows for note in _annotations(row, found[row["region_id"]], concepts, now)]
+    notes = [note for row in rows for note in statements(row, found[row["region_id"]], concepts)]
     if notes:
         session.execute(insert(Annotation), notes)
 
 
-def _annotations(
-    row: Mapping[str, Any], at: _Place, concepts: Mapping[tuple[int, str], int], now: datetime
-) -> list[dict[str, Any]]:
+def statements(row: Mapping[str, Any], at: Place, concepts: Mapping[tuple[int, str], int]) -> list[dict[str, Any]]:
     """What a decision states about its image: a concept for each box drawn, else one for the region."""
     shared = {
         "image_id": at.image_id,
@@ -198,7 +197,7 @@ def _annotations(
         "source": "person",
         "run_id": row["run_id"],
         "actor": row["actor"],
-        "created_at": now,
+        "created_at": row["created_at"],
         "extra": {"decision": row["uid"], "verdict": row["verdict"]},
     }
     marked = [
@@ -242,14 +241,16 @@ def _annotations_of(session: Session, decisions: Sequence[int], *, standing: boo
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
+    """Where a region lies: its image, the vocabulary of its dataset, its box."""
+
     image_id: int
     label_set_id: int
     box: tuple[int, int, int, int] | None
 
 
-def _regions(session: Session, wanted: Sequence[int]) -> dict[int, _Place]:
-    found: dict[int, _Place] = {}
+def _regions(session: Session, wanted: Sequence[int]) -> dict[int, Place]:
+    found: dict[int, Place] = {}
     for part in parts(wanted):
         query = (
             select(Region.id, Region.image_id, Region.box, Dataset.label_set_id)
@@ -257,14 +258,14 @@ def _regions(session: Session, wanted: Sequence[int]) -> dict[int, _Place]:
             .join(Dataset, Dataset.id == Image.dataset_id)
             .where(Region.id.in_(part))
         )
-        found |= {row.id: _Place(row.image_id, row.label_set_id, box_of(row.box)) for row in session.execute(query)}
+        found |= {row.id: Place(row.image_id, row.label_set_id, box_of(row.box)) for row in session.execute(query)}
     missing = next((region for region in wanted if region not in found), None)
     if missing is not None:
         raise ReviewError(f"there is no region {missing} in this workspace; load the page again")
     return found
 
 
-def _concepts(session: Session, act: Act, found: Mapping[int, _Place]) -> dict[tuple[int, str], int]:
+def _concepts(session: Session, act: Act, found: Mapping[int, Place]) -> dict[tuple[int, str], int]:
     names = list(dict.fromkeys(name for name in (act.concept, *(box.get("concept", "") for box in act.boxes)) if name))
     ids: dict[tuple[int, str], int] = {}
     for label_set in sorted({place.label_set_id for place in found.values()}) if names else ():

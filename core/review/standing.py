@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session, aliased
 from core.catalogue.database import Database
 from core.catalogue.schema import Concept, Decision
 
+MERGED = "merged"
+"""Scope of decisions that came along when datasets were merged (`core.review.carrying`): no run's own work."""
 _AT_ONCE = 500
 
 
@@ -26,7 +28,7 @@ class DecisionEntry:
 
     Attributes:
         kind: ``verdict`` or ``undo``.
-        scope: ``one``, ``duplicates``, ``selection`` or ``cluster``: what the act was given to.
+        scope: ``one``, ``duplicates``, ``selection`` or ``cluster``: what the act was given to; or `MERGED`.
         boxes: ``{"x", "y", "w", "h", "concept"}`` in pixels of the upright image.
         replaces: The decision replaced or undone, or ``None``.
         stands: Whether it counts now.
@@ -90,7 +92,7 @@ def history(database: Database, image_id: int) -> list[DecisionEntry]:
 def standing(database: Database, *, run_id: int | None = None) -> list[DecisionEntry]:
     """All decisions that stand, in the order in which they were taken; of one run, or of all."""
     with database.read() as session:
-        condition = stands() if run_id is None else and_(stands(), Decision.run_id == run_id)
+        condition = stands() if run_id is None else and_(stands(), *_taken_in(run_id))
         return _entries(session, condition, all_stand=True)
 
 
@@ -104,12 +106,16 @@ def recent(database: Database, run_id: int, actor: str, limit: int = 30) -> list
     with database.read() as session:
         newest = session.execute(
             select(func.min(Decision.id), Decision.act)
-            .where(Decision.run_id == run_id, Decision.actor == actor, stands())
+            .where(*_taken_in(run_id), Decision.actor == actor, stands())
             .group_by(Decision.act)
             .order_by(func.min(Decision.id).desc())
             .limit(limit)
         ).all()
         return _entries(session, Decision.id.in_([first for first, _ in newest]), all_stand=True)[::-1]
+
+
+def _taken_in(run_id: int) -> tuple[ColumnElement[bool], ...]:
+    return Decision.run_id == run_id, Decision.scope != MERGED
 
 
 def _entries(session: Session, condition: ColumnElement[bool], *, all_stand: bool = False) -> list[DecisionEntry]:

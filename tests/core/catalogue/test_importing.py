@@ -10,9 +10,11 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from core.catalogue.importing import import_images, plan_import
+from core.catalogue.preview import navigation_sentence, preview_json
 from core.catalogue.records import ReadOptions
 from core.catalogue.schema import Annotation, Concept, ImportProblem
 from core.catalogue.schema import Image as ImageRow
+from core.catalogue.trying import try_files
 from core.errors import FormatError, SettingsError, WorkspaceError
 from core.workspace import open_workspace
 from tests.small import draw, make_collection
@@ -161,6 +163,23 @@ def test_bad_files_are_quarantined_with_a_reason(workspace, tmp_path):
     assert again.counts["unchanged"] == 3
 
 
+def test_a_preview_opens_what_the_import_will(tmp_path):
+    for number in range(70):
+        draw(number, (16, 12)).save(tmp_path / f"{number:03d}.png")
+    (tmp_path / "003.png").write_bytes(b"")
+    (tmp_path / "065.png").write_text("no picture")
+    plan = plan_import(tmp_path, ReadOptions())
+    tried = try_files(plan)
+    assert (tried.tried, tried.total, tried.whole) == (70, 70, True)
+    assert [(problem.where, problem.kind) for problem in tried.unusable] == [
+        ("003.png", "empty"),
+        ("065.png", "not-an-image"),
+    ]
+    ticks = iter(range(100))
+    some = try_files(plan, patience=4, clock=lambda: next(ticks))  # 0, 61, 1: neighbours come late
+    assert (some.tried, some.whole, some.unusable) == (3, False, ())
+
+
 def test_a_repaired_file_leaves_quarantine(workspace, tmp_path):
     folder = tmp_path / "mixed"
     folder.mkdir()
@@ -216,6 +235,12 @@ def test_the_navigation_log_fills_position_and_depth_by_time(workspace, collecti
     log.write_text("time,lat,lon,altitude\n2024-05-01T10:00:00Z,36.5,-122.0,2\n2024-05-01T10:00:02Z,36.7,-122.2,4\n")
     text = collection.read_text().replace("depth_m", "note")
     collection.write_text(text)
+    plan = plan_import(collection, ReadOptions(images=collection.parent / "images", nav=log, clock_offset=1))
+    assert navigation_sentence(plan) == (
+        "The log nav.csv runs from 2024-05-01 10:00:00 to 2024-05-01 10:00:02 UTC; it has rows around 2 of 8 images "
+        "with a time, which were taken from 2024-05-01 10:00:00 to 2024-05-04 10:00:01 and are shifted by +1 s."
+    )
+    assert preview_json(plan)["first"][0]["latitude"] == pytest.approx(36.6)
     report = bring(workspace, collection, images=collection.parent / "images", nav=log)
     by_path = {row.path: row for row in rows(workspace)}
     assert by_path["dive00_0.png"].latitude == pytest.approx(36.5)
