@@ -81,11 +81,12 @@ def _viewer(view: View, look: Look, record: pd.Series, entry: ImageEntry | None,
         parts.empty("The file is not there", f"{record['path']} was moved or removed since it was imported.")
     base = assets.base()
     ahead = [row for row in (looking.neighbour(view.run, look, step) for step in (1, -1)) if row is not None]
-    shown = preparing.viewing(view.run.settings.embed.steps)
+    shown = preparing.viewing(view, look.row)
     data = {
         "module": assets.module("viewer.js"),
         "image": int(record["image_id"]),
         "source": f"{base}/image/{record['image_id']}{shown}",
+        "plain": f"{base}/image/{record['image_id']}",
         "preview": f"{base}/thumb/{record['image_id']}",
         "ahead": [f"{base}/image/{view.run.table['image_id'].iloc[row]}{shown}" for row in ahead],
         "width": int(record["width"]),

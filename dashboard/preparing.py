@@ -11,30 +11,30 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from core.errors import CoreError
-from core.processing.steps import KINDS, checked, parse, without_crop
-from dashboard import parts
+from core.errors import CoreError, WorkspaceError
+from core.processing.steps import KINDS, checked, parse
+from dashboard import parts, words
+from dashboard.boundary import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
+    from core.assess.otherwise import Otherwise
     from core.workspace import Workspace
+    from dashboard.state import View
 
 SHOWN = 3
 _SIDE = 560
 VIEWING = "look_steps"
+_ASKED = "look_scored"
 
 
-def builder(key: str, *, crop: bool = True) -> tuple[str, ...]:
-    """Draw the choice of steps; returns them as `core.processing.steps` writes them.
-
-    Args:
-        crop: Whether cutting off the edges is among them.
-    """
+def builder(key: str) -> tuple[str, ...]:
+    """Draw the choice of steps; returns them as `core.processing.steps` writes them."""
     names = st.multiselect(
         "Preprocessing, in this order",
-        [name for name in KINDS if crop or name != "crop"],
+        list(KINDS),
         key=key,
         format_func=lambda name: KINDS[name].title,
         placeholder="None: pictures as they are",
@@ -89,16 +89,55 @@ def _opened(path: str) -> Image.Image:
     return picture
 
 
-def viewing(recorded: Sequence[str]) -> str:
-    """Draw the choice of how the image panel shows pictures; returns the end of a picture's address.
-
-    Args:
-        recorded: What the open run's network was shown; offered as it stands.
-    """
-    given = without_crop(recorded)
+def viewing(view: View, row: int) -> str:
+    """Draw the choice of how the image panel shows pictures; returns the end of a picture's address."""
+    given = view.run.settings.embed.steps  # what the network was shown
     with st.popover("Show it otherwise", icon=":material/tune:", help="For viewing alone: nothing is computed again"):
         if given and st.checkbox("As the network was shown it", key=f"{VIEWING}_as_run"):
             steps = given
         else:
-            steps = builder(VIEWING, crop=False)
+            steps = builder(VIEWING)
+        if steps:
+            _effect(view, row, steps)
     return "?steps=" + quote(",".join(steps)) if steps else ""
+
+
+def _effect(view: View, row: int, steps: tuple[str, ...]) -> None:
+    """What the steps would do to this picture's score; asked for by a button, since the network takes a moment."""
+    if words.missing(view.run.table["ood_score"].iloc[row]):
+        return
+    asked = (view.run.key, row, steps)
+    if st.button("What does it do to the score?", key=f"{VIEWING}_score"):
+        st.session_state[_ASKED] = asked
+    if st.session_state.get(_ASKED) != asked:
+        return
+    try:
+        with st.spinner("Showing it to the network"):
+            found = _otherwise(*asked, view)
+    except CoreError as error:
+        parts.note(sentence(str(error)))
+        return
+    parts.tiles(
+        [
+            (words.score(found.before), "score in this run", _rank(found.rank_before)),
+            (words.score(found.after), "shown so", _rank(found.rank_after)),
+        ]
+    )
+    parts.note(
+        "This picture alone was shown to the network so; the reference is as it was. A run with this preprocessing "
+        "shows all of them so."
+    )
+
+
+def _rank(rank: float) -> str:
+    return f"above {words.percent(rank / 100)} of the reference"
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _otherwise(run_key: str, row: int, steps: tuple[str, ...], _view: View) -> Otherwise:
+    from core.assess.otherwise import score_otherwise
+
+    entry = _view.workspace.image(int(_view.run.table["image_id"].iloc[row]))
+    if entry is None:
+        raise WorkspaceError("the picture's file is not there any more")
+    return score_otherwise(_view.run, row, entry.path, steps)

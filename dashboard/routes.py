@@ -17,8 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.errors import ImageError
-from core.processing.steps import checked, without_crop
-from dashboard import assets, review_routes, sheets, state, why_routes
+from core.processing.steps import checked
+from dashboard import assets, news, review_routes, sheets, state, why_routes
 from dashboard.access import SAFETY, guarded, refusal
 from dashboard.answers import FOREVER, REVALIDATE, binary, digest, nothing, number
 from dashboard.bodies import BODIES
@@ -52,7 +52,7 @@ def thumb(request: Request) -> Response:
 def image(request: Request) -> Response:
     """A picture at full resolution: its own bytes where every browser shows them, else encoded again as JPEG.
 
-    With ``?steps=clahe:2,restore`` after this preprocessing, for viewing; crops are left out, so that marks fit.
+    With ``?steps=clahe:2,restore`` after this preprocessing, for viewing; what a crop cuts off is dark, marks fit.
     """
     entry = state.workspace().image(number(request, "image_id"))
     if entry is None:
@@ -62,7 +62,7 @@ def image(request: Request) -> Response:
     except OSError as error:
         raise ImageError("unreadable", f"this picture's file cannot be read ({error.strerror})") from error
     kind = content_type(body[:16])
-    steps = without_crop(checked(filter(None, request.query_params.get("steps", "").split(","))))
+    steps = checked(filter(None, request.query_params.get("steps", "").split(",")))
     if kind is None or steps or not _plain(body):
         body, kind = _encoded_again(body, steps), "image/jpeg"
     return binary(request, body, kind, "-".join((entry.content_hash, *steps)), REVALIDATE)
@@ -71,10 +71,10 @@ def image(request: Request) -> Response:
 def _encoded_again(body: bytes, steps: tuple[str, ...]) -> bytes:
     """Whatever else the catalogue reads (TIFF, BMP, 16 bits, CMYK, transparency), as the JPEG that browsers show."""
     from core.images.decode import open_image
-    from core.processing.applying import processed
+    from core.processing.applying import in_place
 
     out = io.BytesIO()
-    processed(open_image(body), steps).save(out, "JPEG", quality=92)
+    in_place(open_image(body), steps).save(out, "JPEG", quality=92)
     return out.getvalue()
 
 
@@ -162,6 +162,7 @@ def table() -> list[Route]:
         Route(f"{base}/listing/{{key}}/{{block}}", guarded(listing)),
         Route(f"{base}/body/{{key}}", guarded(body)),
         Route(f"{base}/items/{{run_id}}", guarded(items)),
+        Route(f"{base}/news", guarded(news.route)),
         Route(f"{base}/module/{{version}}/{{name}}", guarded(module)),
         *review_routes.table(base),
         Route(f"{base}/{{rest:path}}", guarded(otherwise)),

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     from core.settings import RunSettings
 
 FEWEST_GROUPS = 19
+_REGIONS = ("image", "tiles:2x3", "boxes")
+_NETWORKS = {
+    "demo": "the demonstration's own, small",
+    "mobilenet_v2": "MobileNet V2",
+    "resnet50": "ResNet-50",
+    "convnext_tiny": "ConvNeXt, tiny",
+}
+_SEARCHES = {"auto": "as fits the number", "exact": "exact", "approximate": "approximate"}
+
+
+def regions_in_words(text: str) -> str:
+    """What a run embeds, from how its settings write it."""
+    kind, _, grid = text.partition(":")
+    rows, _, columns = grid.partition("x")
+    return {"image": "whole pictures", "boxes": "marked boxes"}.get(kind, f"tiles, {rows} rows of {columns}")
 
 
 def form(desk: Desk) -> None:
@@ -74,12 +89,14 @@ def _settings(
     with st.expander("Settings; the given ones are right for most", key="start_more"):
         left, middle, right = st.columns(3)
         with left:
-            regions = st.selectbox("Regions", ["image", "tiles:2x3", "boxes"], key="start_regions")
+            regions = st.selectbox("What is embedded", _REGIONS, key="start_regions", format_func=regions_in_words)
             embedder = st.selectbox(
                 "Network",
-                ["demo", "mobilenet_v2", "resnet50", "convnext_tiny"],
+                list(_NETWORKS),
                 key="start_embedder",
+                format_func=lambda name: _NETWORKS.get(name, name),
                 accept_new_options=True,
+                help="Another of torchvision's classification networks can be written here by its name",
             )
         with middle:
             side = st.number_input("Shorter side, pixels", 32, 2048, 224, step=32, key="start_side")
@@ -97,9 +114,10 @@ def _settings(
             fast = st.checkbox("A quicker map", key="start_fast")
             search = st.selectbox(
                 "Search of neighbours",
-                ["auto", "exact", "approximate"],
+                list(_SEARCHES),
                 key="start_search",
-                help="Exact compares every pair; auto does so up to 200,000 regions, and beyond says what was missed",
+                format_func=_SEARCHES.__getitem__,
+                help="Exact compares every pair, which is usual up to 200,000; beyond, the run says what it missed",
             )
             again = st.checkbox("Make it anew even if it is there", key="start_again")
         steps = preparing.builder("start_steps")

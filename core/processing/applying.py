@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 PROCESSING_VERSION = 1
 """Raised whenever a step gives other bytes than before: it is part of the key of every embedder that has steps."""
+_DARK = 0.25
 FIELDS = (8, 8)
 """Fields of CLAHE, across and down."""
 
@@ -54,13 +55,31 @@ def processed(image: Image.Image, steps: Sequence[str]) -> Image.Image:
     """
     from PIL import Image
 
-    share = crop_of(steps)
-    if share < 1.0:
-        across, down = round(image.width * (1 - share) / 2), round(image.height * (1 - share) / 2)
-        image = image.crop((across, down, max(across + 1, image.width - across), max(down + 1, image.height - down)))
+    image = image.crop(_middle(image, steps))
     if not without_crop(steps):
         return image
     return Image.fromarray(applied(np.asarray(image), steps))
+
+
+def in_place(image: Image.Image, steps: Sequence[str]) -> Image.Image:
+    """As `processed`, as large as before: what the crop cuts off stays in its place, dark, so that marks still fit.
+
+    Raises:
+        SettingsError: a step cannot be read.
+    """
+    after = processed(image, steps)
+    if after.size == image.size:
+        return after
+    whole = image.point(lambda value: round(value * _DARK))
+    whole.paste(after, _middle(image, steps)[:2])
+    return whole
+
+
+def _middle(image: Image.Image, steps: Sequence[str]) -> tuple[int, int, int, int]:
+    """What the crop leaves: left, top, right and bottom in pixels; the whole picture without one."""
+    share = crop_of(steps)
+    across, down = round(image.width * (1 - share) / 2), round(image.height * (1 - share) / 2)
+    return across, down, max(across + 1, image.width - across), max(down + 1, image.height - down)
 
 
 def _gray_world(pixels: Pixels) -> Pixels:

@@ -26,6 +26,11 @@ class Viewer {
     this.boxes = element("input", { type: "checkbox", onchange: (event) => this.showBoxes(event.target.checked) });
     this.boxes.checked = recall("boxes") !== "off";
     this.boxesLabel = element("label", {}, this.boxes, "Boxes");
+    this.before = element("button", { type: "button", class: "before", title: "The picture as it is, while this is held down", "aria-pressed": "false" }, "Before");
+    for (const [event, on] of [["pointerdown", true], ["pointerup", false], ["pointerleave", false], ["blur", false]])
+      this.before.addEventListener(event, () => this.showPlain(on));
+    this.before.addEventListener("keydown", (event) => event.key === " " && this.showPlain(true));
+    this.before.addEventListener("keyup", () => this.showPlain(false));
     this.opacity = element("input", {
       type: "range", min: 0, max: 100, value: recall("opacity") ?? 60, "aria-label": "Opacity of the map",
       title: "Opacity of the map", oninput: (event) => this.setOpacity(Number(event.target.value)),
@@ -34,7 +39,7 @@ class Viewer {
     this.choice = element("select", { title: "Lay a map over the picture (w)", onchange: () => this.showLayer(this.choice.value) });
     this.choiceLabel = element("label", {}, "Why", this.choice);
     this.bar = element("div", { class: "bar" },
-      this.previous, this.next, this.where, element("span", { class: "fill" }), this.choiceLabel, this.opacityLabel, this.boxesLabel,
+      this.previous, this.next, this.where, element("span", { class: "fill" }), this.choiceLabel, this.opacityLabel, this.before, this.boxesLabel,
       button("−", "Zoom out (minus)", () => this.zoomBy(1 / 1.4)),
       this.scale,
       button("+", "Zoom in (plus)", () => this.zoomBy(1.4)),
@@ -73,7 +78,9 @@ class Viewer {
     this.component = component;
     const { data } = component;
     const other = this.data?.image !== data.image;
+    const otherwise = this.data?.source !== data.source; // another picture, or the same one shown otherwise
     this.data = data;
+    this.before.hidden = data.source === data.plain;
     this.busy = false;
     this.stage.setAttribute("aria-label", data.label);
     this.image.alt = data.label;
@@ -84,28 +91,34 @@ class Viewer {
     this.stage.style.aspectRatio = String(clamp(data.width / data.height, 1.25, 2.4));
     this.sheet.style.width = `${data.width}px`;
     this.sheet.style.height = `${data.height}px`;
-    if (other) this.load(data);
+    if (otherwise) this.load(data, other);
     this.offer(data.layers);
     this.setOpacity(Number(this.opacity.value));
     this.draw();
     if (other) this.fit();
   }
 
-  load(data) {
-    // The thumbnail stands in until the picture itself is decoded.
+  load(data, other) {
+    // The thumbnail of another picture stands in until the picture itself is decoded.
     this.note.textContent = "";
-    this.image.src = data.preview;
+    if (other) this.image.src = data.preview;
     const full = new Image();
     full.src = data.source;
     full.decode().then(
       () => {
-        if (this.data === data || this.data.image === data.image) this.image.src = data.source;
+        if (this.data.source === data.source) this.image.src = data.source;
         for (const address of this.data.ahead) new Image().src = address;
       },
       () => {
-        if (this.data.image === data.image) this.note.textContent = "The full picture cannot be shown; this is its thumbnail.";
+        if (this.data.source === data.source) this.note.textContent = "The full picture cannot be shown; this is its thumbnail.";
       },
     );
+  }
+
+  showPlain(on) {
+    if (this.before.hidden || (this.before.getAttribute("aria-pressed") === "true") === on) return;
+    this.before.setAttribute("aria-pressed", String(on));
+    this.image.src = on ? this.data.plain : this.data.source;
   }
 
   draw() {

@@ -55,7 +55,7 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
                 ("target", " and ".join(info.settings.target) or "everything outside the reference"),
                 ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
                 ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
-                ("regions", str(info.settings.regions)),
+                ("embedded", starting.regions_in_words(str(info.settings.regions))),
                 ("map", remaking.projection_in_words(info.settings.projection)),
                 ("clusters", remaking.clusters_in_words(info.settings.clusters)),
                 ("neighbours", _searched(desk.workspace, info)),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from core.assess.otherwise import score_otherwise
 from core.catalogue.importing import import_images, plan_import
 from core.catalogue.records import ReadOptions
 from core.comparing import compare_detectors, comparison_json, comparison_text, write_comparison
@@ -64,6 +65,23 @@ def test_detectors_add_columns_and_change_nothing_else(runs):
     assert facts["groups"] == 8
     assert "8 reference groups are needed" in facts["sentence"]
     assert detecting.damage() == []
+
+
+def test_the_score_of_one_picture_shown_otherwise(runs):
+    workspace, (run_, _) = runs
+    row = int(np.flatnonzero(run_.table["set"] == "target")[0])
+    path = workspace.image(int(run_.table["image_id"].iloc[row])).path
+    same = score_otherwise(run_, row, path, ())
+    assert same.after == pytest.approx(same.before, abs=1e-5)
+    assert same.before == run_.table["ood_score"].iloc[row]
+    assert same.rank_before == pytest.approx(run_.table["ood_percentile"].iloc[row])
+    changed = score_otherwise(run_, row, path, ("clahe:4", "crop:0.5"))
+    assert abs(changed.after - changed.before) > 1e-5
+    known = int(np.flatnonzero(run_.table["set"] == "reference")[0])
+    own = workspace.image(int(run_.table["image_id"].iloc[known])).path
+    assert score_otherwise(run_, known, own, ()).after == pytest.approx(run_.table["ood_score"].iloc[known], abs=1e-5)
+    with pytest.raises(WorkspaceError, match="cannot be opened"):
+        score_otherwise(run_, row, path.with_name("gone.png"), ())
 
 
 def test_runs_with_and_without_detectors_are_found_again(made, runs):

@@ -12,7 +12,7 @@ from PIL import Image
 from core.embed.geometry import geometry_for
 from core.embed.prepare import prepare
 from core.errors import SettingsError
-from core.processing.applying import applied, processed
+from core.processing.applying import applied, in_place, processed
 from core.processing.steps import KINDS, checked, crop_of, in_words, parse, without_crop
 from core.settings import EmbedSettings, RegionSettings, RunSettings
 
@@ -126,6 +126,16 @@ def test_a_cropped_picture_is_the_middle(step, width, height):
     share = crop_of([step])
     assert abs(image.width - width * share) <= 1.01
     assert abs(image.height - height * share) <= 1.01
+
+
+def test_for_viewing_the_middle_stays_in_its_place_and_the_rest_is_dark():
+    image = Image.fromarray(np.arange(60 * 80 * 3, dtype=np.uint32).reshape(60, 80, 3).astype(np.uint8))
+    steps = ["crop:0.5", "gray-world"]
+    shown, middle = np.asarray(in_place(image, steps)), processed(image, steps)
+    assert shown.shape == (60, 80, 3)
+    assert (shown[15:45, 20:60] == np.asarray(middle)).all()
+    assert shown[:15].max() <= 64
+    assert (np.asarray(in_place(image, ["gray-world"])) == np.asarray(processed(image, ["gray-world"]))).all()
 
 
 def test_what_is_prepared_for_a_network_is_cropped_and_processed():
