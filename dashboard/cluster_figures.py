@@ -70,7 +70,8 @@ def condensed_tree(tree: Tree, nodes: Mapping[int, int | None], names: Mapping[i
         number = cluster_of.get(node)
         colours.append(CATEGORIES[order[number] % 7] if number is not None else theme.palette.reference)
         said = plain(names[number]) if number is not None else "not a cluster of its own"
-        texts.append(f"{said}<br>{size:,} regions<br>press to cut here")
+        does = "a click shows it" if number is not None else "a click cuts here: all of it becomes one cluster"
+        texts.append(f"{said}<br>{size:,} regions<br>{does}")
     most = max(size for _, size, *_ in shown)
     figure.add_bar(
         x=[place[node] for node, *_ in shown],

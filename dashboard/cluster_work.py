@@ -62,12 +62,12 @@ def told() -> None:
         parts.note(text[:1].upper() + text[1:] + ".")
 
 
-def undoing(view: View, clusters: Clustered) -> None:
+def undoing(view: View, clusters: Clustered, key: str = "cluster_undo") -> None:
     """The button that takes the last edit back."""
     if clusters.edits:
         last = clusters.edits[-1]
         said = f"Undo {_DOES[last.kind]}" + (f" ({last.name})" if last.name else "")
-        st.button(parts.unmarked(said), key="cluster_undo", on_click=edit, args=(view, "undo"), icon=":material/undo:")
+        st.button(parts.unmarked(said), key=key, on_click=edit, args=(view, "undo"), icon=":material/undo:")
 
 
 def arranging(view: View, clusters: Clustered, number: int) -> None:

@@ -40,8 +40,8 @@ class Alike:
     order: np.ndarray
 
 
-def add(run: Run, upload: Upload) -> str:
-    """Embed an uploaded picture as the run's network does, and keep it; returns its key for `distances`.
+def vector_of(run: Run, upload: Upload) -> np.ndarray:
+    """``[D]`` float32: an uploaded picture, embedded whole as the run's network does.
 
     Raises:
         ModelError: the run's network cannot be opened.
@@ -51,10 +51,22 @@ def add(run: Run, upload: Upload) -> str:
 
     embedder = network_of(run)
     geometry = embedder.geometry(upload.image.width, upload.image.height)
-    vector = embedder.embed(prepare(upload.image, geometry)[None])[0].float().cpu().numpy()
+    vector: np.ndarray = embedder.embed(prepare(upload.image, geometry)[None])[0].float().cpu().numpy()
+    return vector
+
+
+def add(run: Run, upload: Upload) -> str:
+    """Embed an uploaded picture and keep it; returns its key for `distances`.
+
+    Raises:
+        ModelError: the run's network cannot be opened.
+    """
+    from core.explain.networks import network_of
+
+    vector = vector_of(run, upload)
     key = f"u{upload.digest}"
     with _lock:
-        _vectors[f"{embedder.key} {key}"] = vector
+        _vectors[f"{network_of(run).key} {key}"] = vector
         while len(_vectors) > _KEPT:
             _vectors.popitem(last=False)
     return key

@@ -42,7 +42,8 @@ class Scene:
         narrowed: Whether a selection is set, so that what is outside of it is drawn faintly.
         ringed: Rows with a green ring.
         names: What `dashboard.map_layers.places` gives.
-        placed: ``x, y`` of regions of another run, drawn as squares: their places are approximate.
+        guests: What is laid over it from elsewhere, drawn as squares: their places are approximate. See
+            `dashboard.placing.Guests.to_browser`.
         items, sheet: Addresses that tell of regions and show them, ``{rows}`` to be filled in.
     """
 
@@ -61,7 +62,7 @@ class Scene:
     sheet: str
     title: str
     label: str
-    placed: Sequence[Sequence[float]] = ()
+    guests: Sequence[Mapping[str, Any]] = ()
 
 
 def draw(
@@ -80,7 +81,7 @@ def draw(
         on_areas: Called likewise with the areas that are drawn now.
     """
     known = {"density": bool(scene.ground.density), "reference": bool(scene.ground.density), "points": True}
-    known |= {"placed": len(scene.placed) > 0}
+    known |= {"placed": len(scene.guests) > 0}
     known |= {"rings": len(scene.ringed) > 0, "names": bool(scene.names), "pictures": True}
     left, low, right, high = scene.ground.bounds
     data = {
@@ -105,7 +106,7 @@ def draw(
         "offered": [name for name, there in known.items() if there],
         "items": scene.items,
         "sheet": scene.sheet,
-        "placed": scene.placed,
+        "guests": scene.guests,
         "title": scene.title,
         "label": scene.label,
     }

@@ -48,6 +48,12 @@ def search_sentence(run: Run) -> str:
     )
 
 
+def search_in_short(run: Run) -> str:
+    """As `search_sentence`, in a few words for a line at the foot of a page."""
+    whole = run.artefact("recall_all", GraphRecall)
+    return "" if whole is None else f"searched approximately, {_found(whole)} of the true ones found"
+
+
 def _found(recall: GraphRecall) -> str:
     return f"{100 * recall.mean:.1f} %"
 

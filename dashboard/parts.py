@@ -142,16 +142,34 @@ def plot(figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFra
 
 
 def clickable_plot(
-    figure: go.Figure, *, key: str, alt: str, data: Callable[[], pd.DataFrame] | None = None
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    data: Callable[[], pd.DataFrame] | None = None,
+    fresh: str = "",
+    on_click: Callable[[int], None] | None = None,
 ) -> int | None:
-    """As `plot`; returns the whole number that the clicked point carries as customdata, ``None`` before a click."""
+    """As `plot`; returns the whole number that the clicked point carries as customdata, ``None`` before a click.
+
+    Args:
+        fresh: Another text lets go of what was clicked.
+        on_click: Called once a click, before the page runs again, with that number.
+    """
+    named = f"plot_{key}_{fresh}" if fresh else f"plot_{key}"
+
+    def clicked() -> None:
+        number = carried(st.session_state[named]["selection"]["points"])
+        if number is not None and on_click is not None:
+            on_click(number)
+
     event: Any = st.plotly_chart(
         figure,
-        key=f"plot_{key}",
+        key=named,
         theme=None,
         alt=alt,
         config=_config(key, ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"]),
-        on_select="rerun",
+        on_select="rerun" if on_click is None else clicked,
         selection_mode="points",
     )
     if data is not None:

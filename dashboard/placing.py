@@ -1,20 +1,23 @@
-"""Another run's regions laid over the open map, approximately.
+"""New images laid over the open map, approximately: another run's regions, or pictures that a visitor brings.
 
 The contract: the map does not move and the open run is not changed; regions that the map holds already are left out;
-what is placed is told apart everywhere by its shape and by the word approximate.
+what is placed is told apart everywhere by its shape and by the word approximate. Nothing but the run's stored vectors
+and coordinates is needed, so it works the same after a restart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from core.clusters.placing import Placed, place
 from core.errors import CoreError
-from dashboard import parts, state, words
+from dashboard import assets, parts, state, words
+from dashboard.boundary import sentence
 
 if TYPE_CHECKING:
     from core.runs import Run, RunInfo
@@ -25,17 +28,22 @@ MOST = 2000
 
 @dataclass(frozen=True)
 class Guests:
-    """Regions of another run on the open map.
+    """What is laid over a map.
 
     Attributes:
-        rows: ``[Q]`` rows of that run, up to `MOST`, evenly out of those that this map lacks.
+        called: What they are, ``12 regions of run 3``.
+        told: What the browser needs to tell of each under the pointer: see ``map_guests.js``.
         left_out: How many more there were.
     """
 
-    run: Run
-    rows: np.ndarray
+    called: str
     placed: Placed
-    left_out: int
+    told: Mapping[str, Any]
+    left_out: int = 0
+
+    def to_browser(self) -> dict[str, Any]:
+        """Places and what is told of them."""
+        return {"places": self.placed.xy.round(5).tolist(), **self.told}
 
 
 def offered(view: View) -> list[RunInfo]:
@@ -77,7 +85,7 @@ def choose(view: View) -> Guests | None:
     try:
         return _guests(view.run.key, state.open_run(view.workspace, runs[chosen]).key, view, runs[chosen])
     except CoreError as error:
-        parts.note(f"It cannot be placed here: {error}.")
+        parts.note(sentence(f"it cannot be placed here: {error}"))
         return None
 
 
@@ -92,26 +100,34 @@ def _guests(run_key: str, other_key: str, _view: View, _info: RunInfo) -> Guests
         raise CoreError("this map holds all of its regions already")
     left_out = max(0, len(rows) - MOST)
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(np.int64)]
-    table = run.table
-    xy = table[["x", "y"]].to_numpy(dtype=float)
-    on = np.flatnonzero(np.isfinite(xy).all(axis=1))
-    placed = place(
-        np.asarray(other.embeddings[rows]),
-        np.asarray(run.embeddings[on]),
-        xy[on],
-        table["cluster"].fillna(-1).to_numpy(dtype=np.int64)[on],
-    )
-    return Guests(other, rows, placed, left_out)
+    told = {
+        "rows": rows.tolist(),
+        "items": f"{assets.base()}/items/{other.id}?rows={{rows}}",
+        "sheet": f"{assets.base()}/sheet/{other.id}?rows={{rows}}&tile=128",
+    }
+    called = f"{words.plural(len(rows), 'region')} of run {other.id}"
+    return Guests(called, on_the_map(run, np.asarray(other.embeddings[rows])), told, left_out)
 
 
-def sentence(guests: Guests | None) -> str:
-    """What the placed regions are, and how far they can be believed."""
-    if guests is None:
+def on_the_map(run: Run, vectors: np.ndarray) -> Placed:
+    """Where new vectors of the run's network lie on its map."""
+    xy = run.table[["x", "y"]].to_numpy(dtype=float)
+    labels = run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
+    on = np.isfinite(xy).all(axis=1)
+    if on.all():  # as they lie on the disk: a million need not be read into memory
+        return place(vectors, run.embeddings, xy, labels)
+    return place(vectors, np.asarray(run.embeddings[on]), xy[on], labels[on])
+
+
+def sentence_of(guests: Sequence[Guests]) -> str:
+    """What the placed ones are, and how far they can be believed."""
+    if not guests:
         return ""
-    near = words.score(float(np.median(guests.placed.distance)))
-    more = f" {words.plural(guests.left_out, 'more region')} are not drawn." if guests.left_out else ""
+    near = words.score(float(np.median(np.concatenate([one.placed.distance for one in guests]))))
+    left_out = sum(one.left_out for one in guests)
+    more = f" {words.plural(left_out, 'more region')} are not drawn." if left_out else ""
     return (
-        f"{words.plural(len(guests.rows), 'region')} of run {guests.run.id} are drawn as squares. Their places are "
-        f"approximate: the mean of their nearest neighbours here (half of them have one within a distance of {near}); "
-        f"the map did not move for them.{more}"
+        f"{' and '.join(one.called for one in guests)} are drawn as squares. Their places are approximate: the mean of "
+        f"their nearest neighbours here (half of them have one within a distance of {near}); the map did not move for "
+        f"them.{more}"
     )

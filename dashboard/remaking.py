@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.settings import ClusterSettings, ProjectionSettings
-from dashboard import following, parts
+from dashboard import following, parts, words
 from dashboard.boundary import sentence
 from dashboard.desk import ask
 
@@ -25,6 +25,7 @@ METHODS = {
     "supervised": "by likeness and labels (supervised UMAP)",
     "pca": "the two widest axes (PCA)",
 }
+_BY_COUNT = "1 % of all, 5 to 50"
 KINDS = {"eom": "few and large (eom)", "leaf": "many and small (leaf)"}
 
 
@@ -102,7 +103,7 @@ def other_clusters(view: View) -> None:
                 None,
                 now.min_cluster_size,
                 key="remake_smallest",
-                placeholder="1 % of all, 5 to 50",
+                placeholder=_BY_COUNT,
             )
         with right:
             core = st.number_input(
@@ -157,8 +158,8 @@ def projection_in_words(settings: ProjectionSettings) -> str:
 
 
 def clusters_in_words(settings: ClusterSettings) -> str:
-    """``eom, smallest cluster by the number of regions``."""
-    smallest = "by the number of regions" if settings.min_cluster_size is None else f"{settings.min_cluster_size}"
+    """``few and large (eom), the smallest 1 % of all, 5 to 50``."""
+    smallest = _BY_COUNT if settings.min_cluster_size is None else words.plural(settings.min_cluster_size, "region")
     core = "" if settings.min_samples is None else f", {settings.min_samples} neighbours make a place dense"
     together = f", not split below {settings.epsilon:g}" if settings.epsilon else ""
-    return f"{settings.method}, smallest cluster {smallest}{core}{together}"
+    return f"{KINDS[settings.method]}, the smallest {smallest}{core}{together}"

@@ -13,7 +13,21 @@ import streamlit as st
 
 from core.runs import RunInfo
 from core.workspace import Workspace
-from dashboard import assets, called, choosing, desk, going, inspector, looking, parts, state, touring, waiting, words
+from dashboard import (
+    assets,
+    called,
+    choosing,
+    desk,
+    going,
+    inspector,
+    looking,
+    map_facts,
+    parts,
+    state,
+    touring,
+    waiting,
+    words,
+)
 from dashboard.boundary import boundary
 from dashboard.payload import to_json
 from dashboard.state import MODE_COOKIE, View
@@ -205,6 +219,8 @@ def _footer(view: View) -> None:
         ("Score", f"{words.distance(int(manifest.get('k', 0)))}, larger is stranger"),
         ("Rule", f"{flag.get('flag_rule', 'none')}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
     ]
+    if searched := map_facts.search_in_short(view.run):
+        items.append(("Neighbours", searched))
     st.html('<div class="bs-footer">' + " &ensp; ".join(f"<b>{escape(n)}</b> {escape(v)}" for n, v in items) + "</div>")
 
 

@@ -6,6 +6,7 @@ import { Camera, fromAddress, toAddress } from "./map_camera.js";
 import { Cards } from "./map_cards.js";
 import { picture, save, vector } from "./map_export.js";
 import { FlatPoints } from "./map_flat.js";
+import { Guests } from "./map_guests.js";
 import { Hover } from "./map_hover.js";
 import { Grid, simplified, within } from "./map_index.js";
 import { Layers } from "./map_layers.js";
@@ -31,7 +32,8 @@ class MapView {
     this.drawing = [];
     this.step = 1;
     this.cards = new Cards(() => this.schedule());
-    this.hover = new Hover(this.cards);
+    this.guests = new Guests(() => this.schedule());
+    this.hover = new Hover();
     this.legend = new Legend(() => this.recoloured());
     this.layers = new Layers(() => this.relayered());
     this.build(place);
@@ -82,6 +84,7 @@ class MapView {
     this.ringed = data.ringed;
     this.names = data.names;
     this.cards.reset({ items: data.items, sheet: data.sheet });
+    this.guests.set(data.guests, data.base);
     this.layers.offer(data.offered, first ? fromAddress("layers") : null);
     this.density.set(data.density);
     if (this.legendOf !== data.colouring.name) this.legend.set(data.colouring, fromAddress("hide"));
@@ -203,13 +206,13 @@ class MapView {
   }
 
   scene() {
-    const { camera, ratio, colours, size, areas, drawing, ringed, names, cards, grid, scale, faint } = this;
+    const { camera, ratio, colours, size, areas, drawing, ringed, names, cards, guests, grid, scale, faint } = this;
     const { positions, codes, flags } = this.arrays;
     const visible = (row) => this.visible(row);
     const layers = { ...this.layers.on, names: this.layers.on.names && names.length > 0 };
     return {
-      camera, ratio, colours, size, areas, drawing, ringed, names, cards, positions, layers, visible, scale, faint,
-      drawingAdds: this.drawingAdds, hovered: this.hover.row, colouring: this.data.colouring, title: this.data.title, placed: this.data.placed,
+      camera, ratio, colours, size, areas, drawing, ringed, names, cards, guests, positions, layers, visible, scale, faint,
+      drawingAdds: this.drawingAdds, hovered: this.hover.row, target: this.hover.target, colouring: this.data.colouring, title: this.data.title, dense: this.density.levels.length > 0,
       tint: (row) => this.data.colouring.palette[codes[row]], hidden: (code) => this.legend.hidden.has(code),
       chosen: (row) => (flags[row] & CHOSEN) !== 0,
       pictures: () => (this.moving ? [] : this.wanted(chosenPictures({ camera, grid, positions, visible, ringed, scale }))),
@@ -296,10 +299,15 @@ class MapView {
     if (this.areas.length) this.component.setTriggerValue("area", { op: "clear", corners: [] });
   }
 
+  // What lies at a place on the screen: a guest, a picture, else the nearest point within reach; null for nothing.
   at(x, y, reach) {
+    const { cards } = this;
+    const guest = this.layers.on.placed ? this.guests.at(x, y, this.camera, this.scale ?? 1) : null;
+    if (guest) return guest;
     const held = this.shownPictures?.findLast(({ box }) => x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3]);
-    if (held) return held.row;
-    return this.grid?.nearest(...this.camera.toData(x, y), reach / this.camera.scale, (row) => this.visible(row)) ?? -1;
+    if (held) return { cards, row: held.row };
+    const row = this.grid?.nearest(...this.camera.toData(x, y), reach / this.camera.scale, (one) => this.visible(one)) ?? -1;
+    return row < 0 ? null : { cards, row };
   }
 
   pointed(x, y, reach) {
@@ -307,23 +315,23 @@ class MapView {
     if (this.looking) return;
     this.looking = requestAnimationFrame(() => {
       this.looking = 0;
-      const row = this.at(...this.pointer, reach);
-      const changed = row !== this.hover.row;
-      this.stage.dataset.over = row >= 0 ? "1" : "0";
-      this.hover.show(row, this.pointer, [this.camera.width, this.camera.height]);
+      const target = this.at(...this.pointer, reach);
+      const changed = !this.hover.is(target);
+      this.stage.dataset.over = target && !target.guest ? "1" : "0";
+      this.hover.show(target, this.pointer, [this.camera.width, this.camera.height]);
       if (changed) this.overlay();
     });
   }
 
   left() {
-    if (this.hover.row < 0) return;
+    if (!this.hover.target) return;
     this.hover.hide();
     this.overlay();
   }
 
   opened(x, y, reach) {
-    const row = this.at(x, y, reach);
-    if (row >= 0) this.component.setTriggerValue("open", { row });
+    const target = this.at(x, y, reach);
+    if (target && !target.guest) this.component.setTriggerValue("open", { row: target.row });
   }
 
   key(name) {
@@ -350,9 +358,9 @@ class MapView {
       this.root.dataset.inside = inside;
       said.push(`${inside.toLocaleString("en")} regions in the area`);
     }
-    if (this.data.placed.length) said.push(`${this.data.placed.length.toLocaleString("en")} placed approximately`);
+    if (this.guests.count) said.push(`${this.guests.count.toLocaleString("en")} placed approximately`);
     this.status.textContent = said.join(" · ");
-    this.without.hidden = this.areas.length === 0;
+    this.without.disabled = this.areas.length === 0;
   }
 
   async export(kind) {
@@ -369,6 +377,7 @@ class MapView {
     this.observer.disconnect();
     this.points.destroy();
     this.cards.destroy();
+    this.guests.destroy();
     this.root.remove();
   }
 }

@@ -5,30 +5,39 @@ const SVG = "http://www.w3.org/2000/svg";
 
 // One list of shapes, painted by a canvas or written as SVG.
 function legend(scene) {
-  const { camera, colouring, colours, scale, title } = scene;
+  const { camera, colouring, colours, scale, title, layers, ringed, guests } = scene;
   const size = 13 * scale;
+  const measure = document.createElement("canvas").getContext("2d");
+  const wide = (text, bold) => {
+    measure.font = `${bold ? 600 : 400} ${size}px ${colours.font}`;
+    return measure.measureText(text).width;
+  };
   const shapes = [{ text: title, x: 14, y: 26 * scale, size: 16 * scale, bold: true, fill: colours.text }];
   let [x, y] = [14, camera.height + 58 * scale];
+  const entry = (text, mark) => {
+    const width = wide(text) + 40 * scale;
+    if (x + width > camera.width) [x, y] = [14, y + 22 * scale];
+    shapes.push(mark(x + 5, y - size / 3), { text, x: x + 18, y, size, fill: colours.text });
+    x += width;
+  };
   shapes.push({ text: colouring.title, x, y, size, bold: true, fill: colours.text });
-  x += colouring.title.length * size * 0.6 + 18;
+  x += wide(colouring.title, true) + 22;
   if (colouring.ticks.length) {
-    const wide = 260 * scale;
+    const across = 260 * scale;
     for (let step = 0; step < 64; step += 1) {
-      shapes.push({ rect: [x + (step * wide) / 64, y - 10, wide / 64 + 0.6, 10], fill: colouring.palette[1 + step * 4] });
+      shapes.push({ rect: [x + (step * across) / 64, y - 10, across / 64 + 0.6, 10], fill: colouring.palette[1 + step * 4] });
     }
     for (const [share, text] of colouring.ticks) {
-      shapes.push({ text, x: x + share * wide, y: y + 15 * scale, size: size * 0.85, fill: colours.muted, middle: true });
+      shapes.push({ text, x: x + share * across, y: y + 15 * scale, size: size * 0.85, fill: colours.muted, middle: true });
     }
-    x += wide + 40;
+    x += across + 50 * scale;
   }
   for (const { code, name, count, colour } of colouring.entries) {
-    if (scene.hidden(code)) continue;
-    const text = `${name} (${count.toLocaleString("en")})`;
-    const wide = text.length * size * 0.55 + 30;
-    if (x + wide > camera.width) [x, y] = [14, y + 22 * scale];
-    shapes.push({ circle: [x + 5, y - 4, 5], fill: colour }, { text, x: x + 16, y, size, fill: colours.text });
-    x += wide;
+    if (!scene.hidden(code)) entry(`${name} (${count.toLocaleString("en")})`, (cx, cy) => ({ circle: [cx, cy, 5], fill: colour }));
   }
+  if (layers.density && scene.dense) entry("density of the reference", (cx, cy) => ({ rect: [cx - 5, cy - 5, 10, 10], fill: colours.reference }));
+  if (layers.rings && ringed.length) entry(`the ${ringed.length} strangest`, (cx, cy) => ({ circle: [cx, cy, 5], stroke: colours.flagged }));
+  if (layers.placed && guests.count) entry("placed approximately", (cx, cy) => ({ rect: [cx - 4, cy - 4, 8, 8], stroke: colours.accent }));
   const unit = 10 ** Math.floor(Math.log10(140 / camera.scale));
   const length = [5, 2, 1].find((times) => times * unit * camera.scale <= 140) * unit;
   const [end, line] = [camera.width - 14, camera.height + 34 * scale];
@@ -36,18 +45,19 @@ function legend(scene) {
     { rect: [end - length * camera.scale, line - 18, length * camera.scale, 2], fill: colours.text },
     { text: `${Number(length.toPrecision(2))} of the map's units`, x: end, y: line, size: size * 0.85, fill: colours.muted, end: true },
   );
-  return { shapes, height: y + 26 * scale };
+  return { shapes, height: y + (colouring.ticks.length ? 34 : 26) * scale };
 }
 
 function draw(context, shapes, font) {
   for (const shape of shapes) {
     context.fillStyle = shape.fill;
-    if (shape.rect) context.fillRect(...shape.rect);
-    if (shape.circle) {
-      context.beginPath();
-      context.arc(...shape.circle, 0, 7);
-      context.fill();
-    }
+    context.strokeStyle = shape.stroke;
+    context.lineWidth = 2;
+    context.beginPath();
+    if (shape.rect) context.rect(...shape.rect);
+    if (shape.circle) context.arc(...shape.circle, 0, 7);
+    if (shape.stroke) context.stroke();
+    else context.fill();
     if (shape.text !== undefined) {
       context.font = `${shape.bold ? 600 : 400} ${shape.size}px ${font}`;
       context.textAlign = shape.middle ? "center" : shape.end ? "right" : "left";
@@ -99,8 +109,9 @@ export function vector(scene, layers) {
   }
   add("image", { width: camera.width, height: camera.height, href: layers[2].toDataURL() });
   for (const shape of shapes) {
-    if (shape.rect) add("rect", { x: shape.rect[0], y: shape.rect[1], width: shape.rect[2], height: shape.rect[3], fill: shape.fill });
-    if (shape.circle) add("circle", { cx: shape.circle[0], cy: shape.circle[1], r: shape.circle[2], fill: shape.fill });
+    const paint = shape.stroke ? { fill: "none", stroke: shape.stroke, "stroke-width": 2 } : { fill: shape.fill };
+    if (shape.rect) add("rect", { x: shape.rect[0], y: shape.rect[1], width: shape.rect[2], height: shape.rect[3], ...paint });
+    if (shape.circle) add("circle", { cx: shape.circle[0], cy: shape.circle[1], r: shape.circle[2], ...paint });
     if (shape.text !== undefined) {
       add("text", {
         x: shape.x, y: shape.y, fill: shape.fill, "font-size": shape.size, "font-family": "sans-serif",

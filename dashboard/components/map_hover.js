@@ -5,39 +5,50 @@ import { element } from "./dom.js";
 const PICTURE = 176;
 
 export class Hover {
-  constructor(cards) {
-    this.cards = cards;
-    this.row = -1;
+  constructor() {
+    this.target = null;
     this.canvas = element("canvas", { width: PICTURE * 2, height: 4 });
     this.name = element("div", { class: "name" });
     this.lines = element("div", { class: "lines" });
     this.root = element("div", { class: "card", role: "status", hidden: true }, this.canvas, this.name, this.lines);
   }
 
-  async show(row, at, room) {
+  // Row of this map's own region under the pointer, or -1.
+  get row() {
+    return this.target && !this.target.guest ? this.target.row : -1;
+  }
+
+  is(target) {
+    return this.target?.row === target?.row && this.target?.cards === target?.cards;
+  }
+
+  // `target` is `{ cards, row }`, with `guest` where its place is approximate; null hides the card.
+  async show(target, at, room) {
     this.at = at;
     this.room = room;
-    if (row === this.row) return this.place();
-    this.row = row;
-    if (row < 0) {
+    if (this.is(target)) return this.place();
+    this.target = target;
+    if (!target) {
       this.root.hidden = true;
       delete this.root.dataset.row;
       return undefined;
     }
-    if (!this.cards.get(row)) await this.cards.want([row]);
-    const card = this.cards.get(row);
-    if (this.row !== row || !card) return undefined;
+    const { cards, row } = target;
+    if (!cards.get(row)) await cards.want([row]);
+    const card = cards.get(row);
+    if (this.target !== target || !card) return undefined;
     this.name.textContent = card.item.name;
-    this.lines.replaceChildren(...card.item.lines.map((line) => element("div", {}, line)));
+    const lines = target.guest ? [...card.item.lines, "placed approximately"] : card.item.lines;
+    this.lines.replaceChildren(...lines.map((line) => element("div", {}, line)));
     const height = Math.min(PICTURE, PICTURE / card.item.aspect);
     this.canvas.height = height * 2;
     this.canvas.style.height = `${height}px`;
     const context = this.canvas.getContext("2d");
     const side = card.item.aspect >= 1 ? PICTURE * 2 : height * 2;
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.canvas.hidden = !this.cards.draw(context, row, PICTURE, height, side);
+    this.canvas.hidden = !cards.draw(context, row, PICTURE, height, side);
     this.root.hidden = false;
-    this.root.dataset.row = row;
+    this.root.dataset.row = target.guest ? `guest ${row}` : row;
     return this.place();
   }
 
@@ -49,6 +60,6 @@ export class Hover {
   }
 
   hide() {
-    this.show(-1, [0, 0], [0, 0]);
+    this.show(null, [0, 0], [0, 0]);
   }
 }

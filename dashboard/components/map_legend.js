@@ -35,7 +35,9 @@ export class Legend {
     const parts = [element("span", { class: "title" }, title)];
     if (ticks.length) parts.push(this.scale(ticks));
     for (const entry of entries) parts.push(this.entry(entry, ticks.length > 0));
+    const held = this.root.getRootNode().activeElement?.dataset?.code; // who goes by keys stays where they are
     this.root.replaceChildren(...parts);
+    if (held !== undefined) this.root.querySelector(`[data-code="${held}"]`)?.focus();
   }
 
   entry({ code, name, colour, count }, alone) {

@@ -58,7 +58,7 @@ export function drawOverlay(context, scene) {
     context.strokeStyle = colours.flagged;
     for (const row of scene.ringed) ring(context, scene, row, scene.size / 2 + 3.5, []);
   }
-  if (layers.placed) drawPlaced(context, scene);
+  if (layers.placed) scene.guests.draw(context, scene);
   const pictures = layers.pictures ? drawPictures(context, scene) : [];
   for (const { corners, adds } of scene.areas) outline(context, camera, corners, colours, adds, true);
   if (scene.drawing.length > 1) outline(context, camera, scene.drawing, colours, scene.drawingAdds, false);
@@ -69,17 +69,6 @@ export function drawOverlay(context, scene) {
     ring(context, scene, scene.hovered, scene.size / 2 + 4, pictures);
   }
   return pictures;
-}
-
-// Regions of another run: hollow squares, since where they stand is approximate.
-function drawPlaced(context, { camera, placed, colours, scale }) {
-  const side = 7 * scale;
-  context.lineWidth = 1.6;
-  context.strokeStyle = colours.accent;
-  for (const [x, y] of placed) {
-    const [px, py] = camera.toScreen(x, y);
-    if (px > -side && py > -side && px < camera.width + side && py < camera.height + side) context.strokeRect(px - side / 2, py - side / 2, side, side);
-  }
 }
 
 function ring(context, { camera, positions, visible }, row, radius, pictures) {

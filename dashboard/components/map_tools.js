@@ -34,6 +34,7 @@ export class Hands {
       for (const name of ["pointerup", "pointercancel"]) this.stage.removeEventListener(name, end);
       const { drag } = this;
       this.drag = null;
+      if (drag.dropped) return;
       if (up.type === "pointercancel") this.map.drawn([]);
       else if (!drag.moved) this.map.opened(...start, NEAR);
       else if (this.tool === "pan") this.map.settled();
@@ -50,6 +51,7 @@ export class Hands {
     const at = this.at(event);
     const { drag } = this;
     if (!drag) return this.map.pointed(...at, NEAR);
+    if (drag.dropped) return undefined;
     if (!drag.moved && Math.hypot(at[0] - drag.start[0], at[1] - drag.start[1]) < CLICK) return undefined;
     drag.moved = true;
     const [dx, dy] = [at[0] - drag.last[0], at[1] - drag.last[1]];
@@ -66,11 +68,9 @@ export class Hands {
     this.map.zoomed(...this.at(event), Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)));
   }
 
+  // Let go of what is being drawn; the button is still held, and what it does until it is released counts for nothing.
   cancel() {
-    if (this.drag) {
-      this.drag.moved = true;
-      this.drag.path = [];
-    }
+    this.drag.dropped = true;
     this.map.drawn([]);
   }
 

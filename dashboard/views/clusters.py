@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from core.artefacts import digest
 from core.clusters.naming import commonest
 from core.clusters.portraits import edge, representatives
 from core.clusters.sorting import group_codes
@@ -80,28 +81,31 @@ def _list(view: View, clusters: Clustered) -> None:
 
 def _tree(view: View, clusters: Clustered) -> None:
     remark = (
-        "How groups part as only the densest places are kept. Press a bar, then cut there: all of it is one cluster."
+        "How groups part as only the densest places are kept. A click on a pale bar cuts there: all of it becomes one "
+        "cluster. A click on a coloured one shows that cluster."
     )
     with parts.card("cluster_tree", "The condensed tree", remark):
         if clusters.tree is None:
             parts.note("This run kept no tree.")
             return
-        node = parts.clickable_plot(
-            cluster_figures.condensed_tree(clusters.tree, clusters.grouping.nodes, clusters.names, view.theme),
+        tree = clusters.tree
+
+        def pressed(node: int) -> None:
+            own = next((number for number in clusters.numbers if clusters.grouping.nodes.get(number) == node), None)
+            if own is None and node >= tree.rows:
+                cluster_work.edit(view, "cut", node=node)
+            _show(clusters.grouping.next if own is None else own)
+
+        parts.clickable_plot(
+            cluster_figures.condensed_tree(tree, clusters.grouping.nodes, clusters.names, view.theme),
             key="tree",
             alt="Condensed tree of the clusters",
             data=lambda: _tree_table(clusters),
+            fresh=digest(clusters.key)[:12],
+            on_click=pressed,
         )
-        known = node is not None and node >= clusters.tree.rows
-        inside = len(clusters.tree.members(node)) if known and node is not None else 0
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                f"Cut here: {words.plural(inside, 'region')}" if inside else "Cut here",
-                key="cluster_do_cut",
-                disabled=not inside,
-                on_click=lambda: cluster_work.edit(view, "cut", node=node),
-                icon=":material/content_cut:",
-            )
+        if clusters.edits and clusters.edits[-1].kind == "cut":
+            cluster_work.undoing(view, clusters, "cluster_undo_cut")
 
 
 def _tree_table(clusters: Clustered) -> pd.DataFrame:
@@ -114,6 +118,11 @@ def _tree_table(clusters: Clustered) -> pd.DataFrame:
     return pd.DataFrame({name: values[inner] for name, values in columns.items()})
 
 
+def _show(number: int) -> None:
+    """Look at this cluster from now on."""
+    st.query_params["show"] = str(number)
+
+
 def _choice(clusters: Clustered, noise: int) -> int:
     offered = [*clusters.numbers, *([NOISE] if noise else [])]
     asked = st.query_params.get("show", "")
@@ -121,7 +130,7 @@ def _choice(clusters: Clustered, noise: int) -> int:
     st.session_state["cluster_shown"] = wanted if wanted in offered else offered[0]
 
     def changed() -> None:
-        st.query_params["show"] = str(st.session_state["cluster_shown"])
+        _show(int(st.session_state["cluster_shown"]))
 
     def said(number: int) -> str:
         return "noise, in no cluster" if number == NOISE else clusters.names[number]

@@ -20,6 +20,7 @@ from dashboard import (
     map_layers,
     parts,
     placing,
+    placing_pictures,
     remaking,
     words,
 )
@@ -80,8 +81,11 @@ def page(view: View) -> None:
         "Pictures that the network finds alike lie together. Distances between clouds far apart, and their size and "
         "direction, mean nothing.",
     )
-    with st.container():  # there also when it is empty: what comes after keeps its place, and the map is not made anew
-        choosing.chips(selection)
+    with st.container(key="map_chips"):  # as high when nothing is chosen: the map stays where it is
+        if selection.narrows:
+            choosing.chips(selection)
+        else:
+            parts.note("Nothing is narrowed down: the whole run is here.")
     with st.container(border=True, key="card_map"):
         _map(view, ground, flags, ringed, selection)
     _gallery(view, found, selection, ringed)
@@ -94,7 +98,9 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
         with st.container(width=240):
             name = _choose_colour(_colours(view.run.key, view.run))
         with st.container(width=240):
-            guests = placing.choose(view)
+            another = placing.choose(view)
+        mine = placing_pictures.choose(view)
+        guests = [one for one in (another, mine) if one is not None]
         st.toggle("Narrow down", key=_FACETS, bind="query-params", help="Conditions beside the map, with counts")
         parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
     clusters = clustering.clustered(view) if name == "cluster" else None
@@ -116,7 +122,7 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
         sheet=f"{assets.base()}/sheet/{view.run.id}?rows={{rows}}&tile=128",
         title=f"{view.run.name}: map of {words.plural(int((flags > 0).sum()), 'region')}",
         label=f"Map of the regions, coloured by {found.title}",
-        placed=guests.placed.xy.tolist() if guests is not None else [],
+        guests=[one.to_browser() for one in guests],
     )
     rows = np.flatnonzero(flags & CHOSEN)
 
@@ -131,7 +137,7 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
             map_component.draw(scene, key="map", height=height, on_open=opened, on_areas=_areas_drawn)
     parts.note(sentence(flags, ringed))
     parts.note(found.note)
-    parts.note(placing.sentence(guests))
+    parts.note(placing.sentence_of(guests))
 
 
 def _facets(view: View, selection: Selection, height: int) -> None:

@@ -62,16 +62,17 @@ def settled_on(page, check) -> None:
     raise AssertionError("the page did not come to what was expected")
 
 
-def hover_somewhere(page) -> None:
-    """Point at places until something answers."""
+def hover_somewhere(page, answers=None) -> None:
+    """Point at places until something answers: by default, a point."""
     box = stage(page)
+    answers = answers or (lambda: page.locator(".stage").get_attribute("data-over") == "1")
     for step in range(400):
         x, y = box["x"] + box["width"] * ((step * 0.137) % 1), box["y"] + box["height"] * ((step * 0.071) % 1)
         page.mouse.move(x, y)
         page.wait_for_timeout(25)
-        if page.locator(".stage").get_attribute("data-over") == "1":
+        if answers():
             return
-    raise AssertionError("no point was found on the map")
+    raise AssertionError("nothing was found on the map")
 
 
 def test_lasso_and_box_choose_what_the_server_counts_too(tried):
@@ -151,6 +152,40 @@ def test_a_new_colour_sends_no_positions_and_its_legend_hides(tried):
     assert tried.locator(".legend .entry").first.get_attribute("aria-pressed") == "false"
 
 
+def test_keys_let_go_of_a_half_drawn_lasso_and_walk_the_legend(tried):
+    tried.locator(".stage").focus()
+    tried.keyboard.press("l")
+    box = stage(tried)
+    drag(tried, [(0.2, 0.2), (0.6, 0.2), (0.6, 0.7)], release=False)
+    tried.keyboard.press("Escape")
+    tried.mouse.move(box["x"] + 40, box["y"] + box["height"] / 2, steps=4)
+    tried.mouse.up()
+    entry = tried.locator(".legend .entry").first
+    entry.focus()
+    tried.keyboard.press("Space")
+    assert entry.get_attribute("aria-pressed") == "false"
+    assert entry.evaluate("(button) => button.getRootNode().activeElement === button")
+    tried.keyboard.press("Space")
+    assert entry.get_attribute("aria-pressed") == "true"
+    assert tried.locator(".map").get_attribute("data-inside") is None
+    assert "area=" not in tried.url
+
+
+def test_another_runs_regions_are_squares_that_say_that_they_are_approximate(browsers, address):
+    with browsers.page() as (page, log):
+        page.goto(f"{address}/map?placed=1")
+        ready(page)
+        assert "placed approximately" in page.locator(".map .status").inner_text()
+        card = page.locator('.card[data-row^="guest"]')
+        hover_somewhere(page, lambda: card.count() > 0)
+        assert "placed approximately" in card.inner_text()
+        page.mouse.down()
+        page.mouse.up()
+        page.wait_for_timeout(300)
+        assert "image=" not in page.url  # it is no region of this run
+        assert log.errors == []
+
+
 def test_near_enough_points_become_pictures_and_the_link_keeps_the_place(tried):
     hover_somewhere(tried)
     for _ in range(4):
@@ -176,6 +211,8 @@ def test_the_map_is_saved_with_its_legend(tried):
     text = drawing.value.path().read_text()
     assert text.count("<circle") > 50
     assert ">reference" in text
+    assert "the 100 strangest" in text
+    assert "of the map's units" in text
 
 
 def test_without_webgl_there_is_a_still_picture_and_a_word(browsers, address):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from core.space.areas import Area
-from dashboard import colouring, map_component, map_layers
-from dashboard.bodies import Bodies
+from core.workspace import open_workspace
+from dashboard import colouring, likeness, map_component, map_layers, placing, placing_pictures
+from dashboard.bodies import BODIES, Bodies
 from dashboard.colouring import FIRST, MISSING, NOISE, OTHERS
 from dashboard.hexagons import hexagons
 from dashboard.map_layers import BEHIND, CHOSEN, POINT
+from dashboard.state import View
 from dashboard.theme import theme_for
 from dashboard.views.map import sentence
+from tests.dashboard.synthetic import HOSTILE
 from tests.dashboard.test_browse import bare, bare_folder  # noqa: F401
 from tests.dashboard.test_pages import opened, said
 
@@ -226,6 +232,61 @@ def test_another_runs_regions_are_placed_and_said_to_be_approximate(served):
     assert "384 regions of run 1 are drawn as squares. Their places are approximate" in said(app)
     assert "approximate:" not in said(opened("map", placed="77"))
     assert "holds all of its regions already" not in said(app)
+
+
+def test_new_images_are_placed_as_before_after_a_restart(view):
+    run, other = view.run, view.workspace.open_run(1)
+    info = next(info for info in view.runs if info.id == 1)
+    first = placing._guests(run.key, other.key, view, info)
+    streamlit.cache_resource.clear()  # what a server forgets when it ends
+    space = open_workspace(view.workspace.root, create=False)
+    try:
+        anew = View(space, tuple(space.runs()), space.open_run(run.id), view.theme)
+        again = placing._guests(run.key, other.key, anew, info)
+        assert again is not first
+        assert again.to_browser() == first.to_browser()
+        newer = placing.on_the_map(anew.run, np.asarray(anew.run.embeddings[:3]) * 2.0)  # the length tells nothing
+        assert newer.distance == pytest.approx(0.0, abs=1e-6)
+        assert np.isin(newer.labels, np.append(anew.run.table["cluster"].to_numpy(), -1)).all()
+    finally:
+        space.close()
+
+
+class Sent:
+    """A file as Streamlit's uploader gives it."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name, self.content, self.size = name, content, len(content)
+
+    def getvalue(self) -> bytes:
+        return self.content
+
+
+def test_pictures_of_a_visitor_are_placed_beside_what_they_are_like(view, monkeypatch):
+    vectors = iter(np.asarray(view.run.embeddings[[5, 40]]))
+    monkeypatch.setattr(likeness, "vector_of", lambda run, upload: next(vectors))
+    content = io.BytesIO()
+    Image.new("RGB", (300, 150), (200, 30, 30)).save(content, "PNG")
+    sent = [Sent(HOSTILE, content.getvalue()), Sent("rubbish.jpg", b"no picture"), Sent("two.png", content.getvalue())]
+    guests, refused, sheet = placing_pictures.place_pictures(view.run, sent)
+    assert [name for name, _ in refused] == ["rubbish.jpg"]
+    assert guests.called == "2 pictures of yours"
+    assert [item["name"] for item in guests.told["words"]] == [HOSTILE, "two.png"]
+    assert guests.placed.distance == pytest.approx(0.0, abs=1e-6)
+    tiles = np.asarray(Image.open(io.BytesIO(sheet.tobytes())), int)
+    assert tiles.shape == (128, 1280, 3)
+    assert tiles[64, [64, 192], 0].min() > 180  # both in the middle of their tiles
+    assert tiles[10, 64].max() < 40  # twice as wide as high
+    assert "2 pictures of yours are drawn as squares" in placing.sentence_of([guests])
+    assert BODIES.get(guests.told["body"]) == sheet.tobytes()
+
+
+def test_where_the_network_is_gone_no_picture_is_placed_and_it_is_said(view):
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(content, "PNG")
+    guests, refused, _ = placing_pictures.place_pictures(view.run, [Sent("one.png", content.getvalue())])
+    assert guests is None
+    assert "not those that run" in refused[0][1]
 
 
 def test_the_map_is_measured_on_request(served):

@@ -19,9 +19,9 @@ def test_settings_in_words():
     assert projection_in_words(quick).startswith("supervised UMAP, 15 neighbours")
     assert projection_in_words(quick).endswith("quicker layout")
     assert projection_in_words(ProjectionSettings(method="pca")) == "PCA"
-    assert clusters_in_words(ClusterSettings()) == "eom, smallest cluster by the number of regions"
+    assert clusters_in_words(ClusterSettings()) == "few and large (eom), the smallest 1 % of all, 5 to 50"
     assert clusters_in_words(ClusterSettings(12, 4, "leaf", 0.5)) == (
-        "leaf, smallest cluster 12, 4 neighbours make a place dense, not split below 0.5"
+        "many and small (leaf), the smallest 12 regions, 4 neighbours make a place dense, not split below 0.5"
     )
 
 

@@ -1,0 +1,55 @@
+// What is laid over the map from elsewhere: hollow squares, since where they stand is approximate.
+
+import { Cards, Sheet } from "./map_cards.js";
+
+const SIDE = 7; // pixels of a square
+
+export class Guests {
+  constructor(changed) {
+    this.changed = changed;
+    this.groups = [];
+  }
+
+  // Each of `given` has `places` and either `rows, items, sheet` (regions of another run) or `words, body` (pictures).
+  set(given, base) {
+    for (const { cards } of this.groups) cards.destroy();
+    this.groups = given.map(({ places, rows, items, sheet, words, body }) => {
+      if (words) return { places, cards: new Sheet(words, `${base}/body/${body}`), row: (at) => at };
+      const cards = new Cards(this.changed);
+      cards.reset({ items, sheet });
+      return { places, cards, row: (at) => rows[at] };
+    });
+    this.count = this.groups.reduce((sum, { places }) => sum + places.length, 0);
+  }
+
+  // The square under a place on the screen: `{ cards, row, guest, x, y }`, or null.
+  at(px, py, camera, scale) {
+    const reach = (SIDE * scale) / 2 + 2;
+    for (const { places, cards, row } of this.groups) {
+      for (let i = places.length - 1; i >= 0; i -= 1) {
+        const [x, y] = camera.toScreen(...places[i]);
+        if (Math.abs(x - px) <= reach && Math.abs(y - py) <= reach) return { cards, row: row(i), guest: true, x: places[i][0], y: places[i][1] };
+      }
+    }
+    return null;
+  }
+
+  draw(context, { camera, colours, scale, target }) {
+    const side = SIDE * scale;
+    context.lineWidth = 1.6;
+    context.strokeStyle = colours.accent;
+    const square = ([x, y], wide) => {
+      const [px, py] = camera.toScreen(x, y);
+      if (px > -wide && py > -wide && px < camera.width + wide && py < camera.height + wide) context.strokeRect(px - wide / 2, py - wide / 2, wide, wide);
+    };
+    for (const { places } of this.groups) for (const place of places) square(place, side);
+    if (!target?.guest) return;
+    context.lineWidth = 3;
+    context.strokeStyle = colours.text;
+    square([target.x, target.y], side + 6);
+  }
+
+  destroy() {
+    for (const { cards } of this.groups) cards.destroy();
+  }
+}
