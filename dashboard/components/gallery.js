@@ -2,12 +2,11 @@
 
 import { clamp, element, mounted, recall, remember } from "./dom.js";
 import { describeCell, newCell } from "./gallery_cell.js";
+import { Grid } from "./gallery_grid.js";
+import { Hand } from "./gallery_hand.js";
 import { Switch } from "./gallery_switch.js";
 import { Pictures } from "./pictures.js";
-import { Ranges } from "./ranges.js";
 
-const GAP = 8;
-const EDGE = 3; // the view's padding, room for the rings
 const SMALLEST = 88;
 const LARGEST = 320;
 const FRAMES = "Each of these is a part of a frame: show the frame, with the part outlined";
@@ -26,14 +25,11 @@ class Gallery {
     );
     this.cells = new Map();
     this.spare = [];
-    this.selected = new Ranges();
-    this.active = 0;
-    this.anchor = 0;
     this.size = clamp(Number(recall("tile")) || 168, SMALLEST, LARGEST);
 
     this.status = element("span", { class: "status", "aria-live": "polite" });
-    this.all = element("button", { type: "button", onclick: () => this.selectAll() }, "Select all");
-    this.none = element("button", { type: "button", onclick: () => this.clear() }, "Clear");
+    this.all = element("button", { type: "button", onclick: () => this.hand.all() }, "Select all");
+    this.none = element("button", { type: "button", onclick: () => this.hand.none() }, "Clear");
     this.slider = element("input", {
       type: "range", min: SMALLEST, max: LARGEST, step: 8, "aria-label": "Size of the pictures",
       oninput: (event) => this.resize(Number(event.target.value)),
@@ -48,11 +44,15 @@ class Gallery {
     this.view = element("div", { class: "view", role: "listbox", tabindex: "0" }, this.canvas);
     this.root = element("div", { class: "gallery" }, this.tools, this.view);
     place.append(this.root);
+    this.grid = new Grid(this.view);
+    this.hand = new Hand(this.view, this.grid, {
+      cellAt: (event) => this.cellAt(event),
+      changed: () => this.paint(),
+      told: (ranges) => this.component.setStateValue("selection", { listing: this.data.listing, ranges }),
+      opened: (index) => this.open(index),
+    });
 
     this.view.addEventListener("scroll", () => this.schedule(), { passive: true });
-    this.view.addEventListener("keydown", (event) => this.key(event));
-    this.view.addEventListener("pointerdown", (event) => this.pressed(event));
-    this.view.addEventListener("dblclick", (event) => this.doubled(event));
     this.view.addEventListener("focus", () => this.paint());
     this.view.addEventListener("blur", () => this.paint());
     this.observer = new ResizeObserver(() => this.layout());
@@ -80,12 +80,12 @@ class Gallery {
     this.view.setAttribute("aria-label", this.framed ? `${data.label}, each outlined in its frame` : data.label);
     if (this.pictures.source.framed !== this.framed) this.tile = 0;
     if (before?.listing !== data.listing) {
-      this.selected = new Ranges(data.selection ?? []);
-      this.active = this.anchor = 0;
+      this.hand.begin(data);
       this.view.scrollTop = this.view.scrollLeft = 0;
       this.forget();
-    } else if (before.overlay?.url !== data.overlay?.url) {
-      this.switched();
+    } else {
+      this.hand.follow(data);
+      if (before.overlay?.url !== data.overlay?.url) this.switched();
     }
     this.layout();
   }
@@ -108,12 +108,12 @@ class Gallery {
   // Parts of images cut out, or whole frames with the part outlined; all galleries of the page at once.
   frame(on) {
     if (!this.data?.frames || this.framed === on) return;
-    const middle = this.firstVisible();
+    const { highest } = this.grid;
     this.framed = on;
     this.frames.set(on);
     this.tile = 0;
     this.layout();
-    if (this.data.layout === "grid") this.view.scrollTop = Math.floor(middle / this.columns) * (this.height + GAP);
+    if (this.data.layout === "grid") this.grid.scrollTo(highest);
   }
 
   forget() {
@@ -121,39 +121,22 @@ class Gallery {
     for (const [index, cell] of this.cells) this.release(index, cell);
   }
 
-  // Geometry: how many columns, how large a cell, how high everything is.
   layout() {
-    const { data } = this;
-    const width = this.view.clientWidth - 2 * EDGE;
-    if (!data || width <= 0) return;
-    const aspect = this.framed ? data.frames.aspect : data.aspect;
-    const text = parseFloat(getComputedStyle(this.root).fontSize) * 1.4;
-    const caption = data.lines > 0 ? data.lines * text + 8 : 0;
-    if (data.layout === "strip") {
-      this.columns = Math.max(1, data.count);
-      this.picture = Math.max(40, this.view.clientHeight - caption - 2 * EDGE);
-      this.width = this.picture * aspect;
-    } else if (data.layout === "rows") {
-      this.columns = width >= 880 ? data.columns : Math.ceil(data.columns / 2);
-      this.width = (width - GAP * (this.columns - 1)) / this.columns;
-      this.picture = this.width / aspect;
-    } else {
-      const wished = this.size * (parseFloat(getComputedStyle(this.root).getPropertyValue("--bs-scale")) || 1);
-      this.columns = Math.max(1, Math.round((width + GAP) / (wished + GAP)));
-      this.width = (width - GAP * (this.columns - 1)) / this.columns;
-      this.picture = this.width / aspect;
-    }
-    this.height = this.picture + caption;
-    this.lines = Math.ceil(data.count / this.columns);
-    this.canvas.style.height = `${Math.max(0, this.lines * (this.height + GAP) - GAP)}px`;
-    this.canvas.style.width = data.layout === "strip" ? `${this.columns * (this.width + GAP) - GAP}px` : "";
+    const { data, grid } = this;
+    if (!data) return;
+    const style = getComputedStyle(this.root);
+    const wished = this.size * (parseFloat(style.getPropertyValue("--bs-scale")) || 1);
+    const caption = data.lines > 0 ? data.lines * parseFloat(style.fontSize) * 1.4 + 8 : 0;
+    if (!grid.fit(data, this.framed ? data.frames.aspect : data.aspect, wished, caption)) return;
+    this.canvas.style.height = `${grid.wholeHeight}px`;
+    this.canvas.style.width = grid.strip ? `${grid.wholeWidth}px` : "";
     this.fetchSize();
     this.paint();
   }
 
   fetchSize() {
-    const { data } = this;
-    const wanted = Math.max(this.width, this.picture) * Math.min(2, devicePixelRatio || 1);
+    const { data, grid } = this;
+    const wanted = Math.max(grid.width, grid.picture) * Math.min(2, devicePixelRatio || 1);
     const tile = data.tiles.find((side) => side >= wanted * 0.92) ?? data.tiles[data.tiles.length - 1];
     if (tile === this.tile) return;
     const known = this.pictures.source.listing === data.listing ? this.pictures.items : new Map([[0, data.first]]);
@@ -179,15 +162,11 @@ class Gallery {
   }
 
   resize(size) {
-    const middle = this.firstVisible();
+    const { highest } = this.grid;
     this.size = size;
     remember("tile", size);
     this.layout();
-    this.view.scrollTop = Math.floor(middle / this.columns) * (this.height + GAP);
-  }
-
-  firstVisible() {
-    return Math.floor(this.view.scrollTop / (this.height + GAP)) * this.columns;
+    this.grid.scrollTo(highest);
   }
 
   schedule() {
@@ -198,25 +177,10 @@ class Gallery {
     });
   }
 
-  visible() {
-    const { data, view } = this;
-    if (data.layout === "strip") {
-      const step = this.width + GAP;
-      return [
-        clamp(Math.floor(view.scrollLeft / step) - 2, 0, data.count),
-        clamp(Math.ceil((view.scrollLeft + view.clientWidth) / step) + 2, 0, data.count),
-      ];
-    }
-    const step = this.height + GAP;
-    const first = Math.max(0, Math.floor(view.scrollTop / step) - 1);
-    const last = Math.ceil((view.scrollTop + view.clientHeight) / step) + 1;
-    return [clamp(first * this.columns, 0, data.count), clamp(last * this.columns, 0, data.count)];
-  }
-
   // Put the document in accord with the state.
   paint() {
-    if (!this.data || !this.columns) return;
-    const { data } = this;
+    const { data, grid, hand } = this;
+    if (!data || !grid.columns) return;
     this.describe();
     if (data.count === 0) {
       this.forget();
@@ -225,12 +189,13 @@ class Gallery {
       return;
     }
     this.canvas.querySelector(".empty")?.remove();
-    const [first, last] = this.visible();
+    const [first, last] = grid.visible();
     for (const [index, cell] of this.cells) if (index < first || index >= last) this.release(index, cell);
     for (let index = first; index < last; index += 1) this.place(index);
     this.want(first, last);
     const focused = this.view.getRootNode().activeElement === this.view;
-    if (focused && this.cells.has(this.active)) this.view.setAttribute("aria-activedescendant", this.cells.get(this.active).id);
+    const active = focused && this.cells.get(hand.active);
+    if (active) this.view.setAttribute("aria-activedescendant", active.id);
     else this.view.removeAttribute("aria-activedescendant");
   }
 
@@ -262,28 +227,27 @@ class Gallery {
       this.cells.set(index, cell);
       this.canvas.append(cell.root);
     }
-    const line = Math.floor(index / this.columns);
-    const column = index % this.columns;
+    const { grid, hand } = this;
     const { style } = cell.root;
-    style.width = `${this.width}px`;
-    style.height = `${this.height}px`;
-    style.transform = `translate(${column * (this.width + GAP)}px, ${line * (this.height + GAP)}px)`;
+    style.width = `${grid.width}px`;
+    style.height = `${grid.height}px`;
+    style.transform = `translate(${grid.left(index)}px, ${grid.top(index)}px)`;
     const density = Math.min(2, devicePixelRatio || 1);
-    const width = Math.round(this.width * density);
-    const height = Math.round(this.picture * density);
+    const width = Math.round(grid.width * density);
+    const height = Math.round(grid.picture * density);
     if (cell.canvas.width !== width || cell.canvas.height !== height) {
       cell.canvas.width = width;
       cell.canvas.height = height;
       cell.drawn = false;
     }
-    cell.canvas.style.height = `${this.picture}px`;
+    cell.canvas.style.height = `${grid.picture}px`;
     const item = this.pictures.item(index);
     if (item && cell.row !== item.row) describeCell(cell, item, this.data);
     if (item && !cell.drawn) cell.drawn = this.pictures.draw(index, cell.canvas);
     cell.root.classList.toggle("waiting", !cell.drawn);
-    cell.root.classList.toggle("active", index === this.active);
-    cell.root.classList.toggle("selected", this.data.selectable && this.selected.has(index));
-    cell.root.setAttribute("aria-selected", String(this.data.selectable && this.selected.has(index)));
+    cell.root.classList.toggle("active", index === hand.active);
+    cell.root.classList.toggle("selected", hand.has(index));
+    cell.root.setAttribute("aria-selected", String(hand.has(index)));
     cell.root.setAttribute("aria-setsize", this.data.count);
     cell.root.setAttribute("aria-posinset", index + 1);
   }
@@ -298,8 +262,8 @@ class Gallery {
   }
 
   describe() {
-    const { count, noun, selectable } = this.data;
-    const chosen = selectable ? this.selected.size : 0;
+    const { count, noun } = this.data;
+    const { chosen } = this.hand;
     const { refusal, waitsForOverlays } = this.pictures;
     const laid = this.laid();
     const maps = laid && (refusal || (waitsForOverlays ? "maps are on their way …" : laid.meaning));
@@ -309,129 +273,22 @@ class Gallery {
     this.none.disabled = chosen === 0;
   }
 
-  // What people do.
   cellAt(event) {
     const root = event.composedPath().find((node) => node.classList?.contains("cell"));
     return root ? [...this.cells.values()].find((cell) => cell.root === root) : undefined;
   }
 
-  pressed(event) {
-    const cell = this.cellAt(event);
-    if (!cell || event.button !== 0) return;
-    const ticked = event.composedPath().includes(cell.tick);
-    this.active = cell.index;
-    if (!this.data.selectable) {
-      this.pointer = [event.clientX, event.clientY];
-      const opened = cell.index;
-      this.view.addEventListener("pointerup", (up) => {
-        const moved = Math.hypot(up.clientX - this.pointer[0], up.clientY - this.pointer[1]);
-        if (moved < 6) this.open(opened);
-      }, { once: true });
-    } else if (event.shiftKey) {
-      event.preventDefault();
-      this.extend(cell.index, event.ctrlKey || event.metaKey);
-    } else {
-      if (ticked || event.ctrlKey || event.metaKey) this.selected.toggle(cell.index);
-      else {
-        this.selected.clear();
-        this.selected.add(cell.index);
-      }
-      this.anchor = cell.index;
-      this.tell();
-    }
-    this.view.focus({ preventScroll: true });
-    this.paint();
-  }
-
-  doubled(event) {
-    const cell = this.cellAt(event);
-    if (cell && this.data.selectable && !event.composedPath().includes(cell.tick)) this.open(cell.index);
-  }
-
-  extend(index, keep) {
-    if (!keep) this.selected.clear();
-    this.selected.add(Math.min(this.anchor, index), Math.max(this.anchor, index));
-    this.tell();
-  }
-
-  selectAll() {
-    if (this.data.count > 0) this.selected.add(0, this.data.count - 1);
-    this.tell();
-    this.paint();
-  }
-
-  clear() {
-    this.selected.clear();
-    this.tell();
-    this.paint();
-  }
-
   open(index) {
     const item = this.pictures.item(index);
-    // A selection still to be told would start a second run of the page and could cut off the one that opens.
-    if (this.telling) this.tell(1200);
     if (item) this.component.setTriggerValue("open", { listing: this.data.listing, index, row: item.row });
-  }
-
-  tell(delay = 180) {
-    if (!this.data.selectable) return;
-    clearTimeout(this.telling);
-    const { listing } = this.data;
-    this.telling = setTimeout(() => {
-      this.telling = 0;
-      this.component.setStateValue("selection", { listing, ranges: this.selected.pairs.map((pair) => [...pair]) });
-    }, delay);
-  }
-
-  key(event) {
-    const { count, selectable } = this.data;
-    if (count === 0) return;
-    const page = Math.max(1, Math.floor(this.view.clientHeight / (this.height + GAP))) * this.columns;
-    const down = this.data.layout === "strip" ? 1 : this.columns;
-    const steps = {
-      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -down, ArrowDown: down, PageUp: -page, PageDown: page, Home: -count, End: count,
-    };
-    if (event.key in steps && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      const target = this.active + steps[event.key];
-      const jumps = event.key === "Home" || event.key === "End" || event.key.startsWith("Page");
-      if (jumps || (target >= 0 && target < count)) this.active = clamp(target, 0, count - 1);
-      if (selectable && event.shiftKey) this.extend(this.active, false);
-      else this.anchor = this.active;
-      this.reveal();
-    } else if (event.key === " " && selectable) {
-      this.selected.toggle(this.active);
-      this.anchor = this.active;
-      this.tell();
-    } else if (event.key === "Enter" || event.key === " ") {
-      this.open(this.active);
-    } else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey) && selectable) {
-      this.selectAll();
-    } else if (event.key === "Escape" && selectable && this.selected.size > 0) {
-      this.clear();
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-    this.paint();
-  }
-
-  reveal() {
-    if (this.data.layout === "strip") {
-      const left = this.active * (this.width + GAP);
-      this.view.scrollLeft = clamp(this.view.scrollLeft, left + this.width - this.view.clientWidth, left);
-      return;
-    }
-    const top = Math.floor(this.active / this.columns) * (this.height + GAP);
-    this.view.scrollTop = clamp(this.view.scrollTop, top + this.height - this.view.clientHeight, top);
   }
 
   destroy() {
     this.observer.disconnect();
     this.over.destroy();
     this.frames.destroy();
+    this.hand.destroy();
     clearTimeout(this.settled);
-    clearTimeout(this.telling);
     cancelAnimationFrame(this.drawing);
     this.pictures.destroy();
     this.root.remove();
