@@ -11,6 +11,8 @@ from pathlib import Path
 
 from core.jobs.lanes import LANES
 
+KEPT_BY_VARIABLE = "BENTHOSCOPE_KEPT_BY"
+"""Process that a worker belongs to; the worker ends when that one has gone."""
 _LOOK_EVERY = 0.5
 _PATIENCE = 8.0
 _LONGEST_WAIT = 30.0
@@ -81,7 +83,7 @@ class Keeper:
     def _started(self, lane: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
             [sys.executable, "-m", "core.jobs.worker", str(self._workspace), lane],
-            env=self._environment,
+            env=self._environment | {KEPT_BY_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in the terminal reaches the server alone, which ends them in order
         )

@@ -243,25 +243,50 @@ def test_a_job_that_is_not_there(space):
         book(space).job(9)
 
 
-KEEPING = "import sys, os, time; from pathlib import Path; from core.jobs.keeping import Keeper; "
-KEEPING += "k = Keeper(Path(sys.argv[1])); k.start(); time.sleep(600)"
+KEEPING = """
+import sys, time
+from pathlib import Path
+from core.jobs.keeping import Keeper
+keeper = Keeper(Path(sys.argv[1]))
+keeper.start()
+while len(keeper.processes()) < 2:
+    time.sleep(0.01)
+print(*keeper.processes().values(), flush=True)
+time.sleep(600)
+"""
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX only")
-def test_a_worker_whose_server_was_killed_ends_its_job_and_no_second_one_begins_it(space, tmp_path):
-    job = importing(space, make_collection(tmp_path / "many", dives=60, frames=10))
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc who goes on")
+@pytest.mark.parametrize("at_once", [False, True], ids=["later", "at once"])
+def test_a_server_killed_hard_takes_its_workers_along_and_the_next_one_goes_on(space, tmp_path, at_once):
+    """Killed while a job is done, or at once, while its workers have not even begun."""
+    table = make_collection(tmp_path / "many", dives=60, frames=10)
+    job = importing(space, table)
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
-    server = subprocess.Popen([sys.executable, "-c", KEEPING, str(space.root)], cwd=ROOT, env=environment)
-    wait(space, job.id, "running")
-    server.kill()
-    server.wait()
+    command = [sys.executable, "-c", KEEPING, str(space.root)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        workers = [int(word) for word in server.stdout.readline().split()]
+        if not at_once:
+            wait(space, job.id, "running")
+        server.kill()
+    until(lambda: not any(alive(pid) for pid in workers))
+    left = book(space).job(job.id)
+    assert left.state in ("waiting", "done")
+    later = importing(space, table, "later")
     keeper = Keeper(space.root, environment)
     keeper.start()
     try:
-        later = importing(space, tmp_path / "many" / "frames.csv", "later")
         assert wait(space, later.id, "done").attempts == 1
     finally:
         keeper.stop()
     done = book(space).job(job.id)
-    assert (done.state, done.attempts) == ("done", 1)
+    assert (done.state, done.attempts, done.result["counts"]["images"]) == ("done", 1, 600)
     assert sum(": begins" in line for line in log_tail(space.root, job.id)) == 1
+
+
+def alive(pid):
+    """Whether a process that is not our child goes on; one that ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
