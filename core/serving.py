@@ -52,6 +52,7 @@ def serve_dashboard(workspace: Path, port: int, *, roots: Sequence[Path] = (), a
     root = workspace.expanduser().resolve()
     environment = os.environ | {WORKSPACE_VARIABLE: str(root), ROOTS_VARIABLE: os.pathsep.join(map(str, allowed))}
     environment[SERVED_BY_VARIABLE] = str(os.getpid())
+    environment.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait by turning take the workers' cores
     # The root that holds the packages, so that the app finds them however it was installed.
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(script.parent.parent), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and script, no shell

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from dashboard import leading, parts
+from dashboard import leading, news, parts
 from dashboard.boundary import sentence
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ACTOR = "dashboard"
 _SEEN = "jobs_seen"
 _NEWS = "jobs_news"
+_FOLLOWS = "jobs_followed"
 MOST_NEWS = 3
 """Ended jobs that are told of at once."""
 _ENDINGS = {"done": "is done", "failed": "failed", "cancelled": "was stopped"}
@@ -50,18 +51,24 @@ def ask(space: Workspace, kind: str, title: str, arguments: Mapping[str, Any], *
 
 
 def notices(space: Workspace) -> None:
-    """Tell on any page when a job has ended; looks again and again while there are jobs."""
-    from core.jobs.asking import book
+    """Tell on any page when a job has ended; drawn before the page, which may say that it `follows` the jobs."""
+    st.session_state[_FOLLOWS] = False
+    st.fragment(_tell)(space)
 
-    live = bool(book(space).jobs(states=("waiting", "running"), limit=1))
-    st.fragment(_tell, run_every=2.0 if live else None)(space)
+
+def follows() -> None:
+    """The page that is drawn shows jobs: it is drawn anew when one is asked for, begins or ends."""
+    st.session_state[_FOLLOWS] = True
 
 
 def _tell(space: Workspace) -> None:
-    from core.jobs.asking import book
     from core.jobs.book import ENDED
 
-    ended = {job.id: job for job in book(space).jobs(states=ENDED, limit=30)}
+    now = news.token(space)
+    if news.watch(now) and st.session_state.get(_FOLLOWS):
+        st.rerun()
+    jobs = news.jobs(space, now)
+    ended = {job.id: job for job in jobs if job.state in ENDED}
     endings = {(job.id, job.finished_at): job for job in ended.values()}  # a job that is tried again ends again
     seen = st.session_state.get(_SEEN)
     st.session_state[_SEEN] = set(endings) if seen is None else seen | set(endings)
@@ -72,7 +79,7 @@ def _tell(space: Workspace) -> None:
         if leading.way(job) is not None:
             _put_away(job.id)
             st.session_state[_NEWS] = [job.id, *st.session_state[_NEWS]][:MOST_NEWS]
-    at_work = book(space).jobs(states=("waiting", "running"))
+    at_work = [job for job in jobs if job.state not in ENDED]
     if at_work:
         parts.note(f"{len(at_work)} in the queue: {at_work[-1].title}")
     for job in [ended[number] for number in st.session_state.get(_NEWS, ()) if number in ended]:

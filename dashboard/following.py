@@ -9,32 +9,41 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.jobs.asking import book
-from dashboard import parts, waiting, words
+from dashboard import desk, parts, waiting, words
 
 if TYPE_CHECKING:
     from core.jobs.book import JobInfo
     from core.workspace import Workspace
 
+EVERY = 1.0
+"""Seconds between two looks at a job that goes on."""
 _SILENT = timedelta(seconds=60)
 
 
 def section(space: Workspace, kinds: Collection[str], title: str = "At work") -> None:
-    """The jobs of these kinds that wait or are at work; nothing when there are none."""
+    """The jobs of these kinds that wait or are at work; an empty place when there are none.
+
+    The place is there in any case: what stands below keeps where it is, and with it a list that somebody has open.
+    """
+    desk.follows()
     active = [job for job in book(space).jobs(states=("waiting", "running")) if job.kind in kinds]
-    if active:
-        st.fragment(_follow, run_every=1.0)(space, frozenset(job.id for job in active), title)
+    with st.container(key=f"followed_{parts.slug(title)}"):
+        if active:
+            st.fragment(_follow, run_every=EVERY)(space, frozenset(job.id for job in active), title)
 
 
 def _follow(space: Workspace, followed: frozenset[int], title: str) -> None:
     now = [book(space).job(number) for number in sorted(followed)]
-    if any(job.state not in ("waiting", "running") for job in now):
-        st.rerun()
     with parts.card(f"following_{parts.slug(title)}", title):
         for job in now:
             with st.container(horizontal=True, vertical_alignment="center"):
                 parts.note(job.title)
-                cancel(space, job, f"follow_cancel_{job.id}")
-            progress(job) if job.state == "running" else parts.note("It waits for its turn.")
+                if job.state in ("waiting", "running"):
+                    cancel(space, job, f"follow_cancel_{job.id}")
+            if job.state == "running":
+                progress(job)
+            else:  # an ended one stands here until the page is drawn anew, which the news see to
+                parts.note("It waits for its turn." if job.state == "waiting" else "It has ended.")
 
 
 def cancel(space: Workspace, job: JobInfo, key: str) -> None:

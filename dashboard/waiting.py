@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.runs import RunInfo
 from core.workspace import Workspace
-from dashboard import going, parts, words
+from dashboard import desk, going, parts, words
 from dashboard.boundary import sentence
 
 STAGES = {
@@ -30,6 +30,7 @@ STAGES = {
 
 def no_run(space: Workspace) -> None:
     """Nothing was run yet: say whether there are images, and which words start a run."""
+    desk.follows()
     sets = [entry for entry in space.datasets() if entry.images]
     if not sets:
         parts.empty(

@@ -8,7 +8,7 @@ import streamlit as st
 from core.drift.alarms import CONTROLS, Alarms, Control, alarms
 from core.drift.timeline import QUESTIONS, Question, Shift, driving
 from core.errors import CoreError
-from dashboard import cached, drift_figures, drift_words, drifting, parts, words
+from dashboard import cached, drift_figures, drift_words, drifting, later, parts, words
 from dashboard.drifting import Drift
 from dashboard.gallery import gallery
 from dashboard.state import View
@@ -40,9 +40,17 @@ def page(view: View) -> None:
     )
     by, question, control = _asked(among)
     try:
-        found = cached.computed(view.run, "drift", (by,), lambda: drifting.drift(view.run, by))
+        found = later.computed(
+            view.run,
+            "drift",
+            (by,),
+            lambda: drifting.drift(view.run, by),
+            "Every batch is being compared with the reference, and with chance; it stands here in a moment.",
+        )
     except CoreError as error:
         parts.empty("Nothing to compare", str(error))
+        return
+    if found is None:
         return
     judged = found.judged(question)
     if not judged:

@@ -10,9 +10,10 @@ import streamlit as st
 from core.console import duration
 from core.jobs.asking import book, log_tail, retry
 from core.jobs.book import ENDED, JobInfo
+from core.jobs.lanes import LANES
 from dashboard import following, going, leading, parts, words
 from dashboard.boundary import sentence
-from dashboard.desk import Desk
+from dashboard.desk import Desk, follows
 
 if TYPE_CHECKING:
     from core.workspace import Workspace
@@ -25,6 +26,9 @@ _STATES = {
     "cancelled": "stopped",
 }
 SHOWN = 25
+"""Ended jobs on the page."""
+LINES = 60
+"""Lines of a log that are shown: the last ones."""
 
 
 def page(desk: Desk) -> None:
@@ -34,33 +38,40 @@ def page(desk: Desk) -> None:
         "Imports, runs, models and exports wait here for their turn: one at a time that computes, one at a time that "
         "handles files. They go on when the browser is closed, and after a crash.",
     )
-    live = bool(book(desk.workspace).jobs(states=("waiting", "running"), limit=1))
-    st.fragment(_queue, run_every=1.0 if live else None)(desk.workspace)
-
-
-def _queue(space: Workspace) -> None:
-    found = book(space)
-    active = found.jobs(states=("waiting", "running"))
-    ended = found.jobs(states=ENDED, limit=SHOWN)
-    if not active and not ended:
+    follows()
+    found = book(desk.workspace)
+    active = tuple(job.id for job in reversed(found.jobs(states=("waiting", "running"))))
+    if not active and not found.jobs(limit=1):
         parts.note("Nothing was asked for yet. Imports begin on Datasets, runs on Runs.")
         if st.button("Bring images", key="jobs_bring", type="primary"):
             going.go("datasets", {})
         return
-    had = st.session_state.get("jobs_active")
-    st.session_state["jobs_active"] = len(active)
-    if had and not active:
-        st.rerun()  # the page stops looking, and the rest of it may have something new to show
+    with st.container(key="jobs_now"):
+        st.fragment(_now, run_every=following.EVERY if active else None)(desk.workspace, active)
+    st.fragment(_before)(desk.workspace, active)
+
+
+def _now(space: Workspace, active: tuple[int, ...]) -> None:
+    """What was active when the page was drawn; news of an end or a new job draw the page anew."""
+    found = book(space)
+    jobs = [found.job(number) for number in active]
     parts.section("Now", "" if active else "Nothing waits and nothing is at work.")
-    for job in reversed(active):
-        _job(space, job)
+    ahead = dict.fromkeys(LANES, 0)
+    for job in jobs:
+        _job(space, job, ahead[job.lane])
+        ahead[job.lane] += job.state in ("waiting", "running")
+
+
+def _before(space: Workspace, active: tuple[int, ...]) -> None:
+    """What has ended; each log is read when somebody opens it."""
+    ended = [job for job in book(space).jobs(states=ENDED, limit=SHOWN) if job.id not in active]
     if ended:
         parts.section("Before")
-        for job in ended:
-            _job(space, job)
+    for job in ended:
+        _job(space, job)
 
 
-def _job(space: Workspace, job: JobInfo) -> None:
+def _job(space: Workspace, job: JobInfo, ahead: int = 0) -> None:
     with st.container(border=True, key=f"card_job_{job.id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             parts.facts([(f"{job.id} · {_STATES[job.state]}", job.title)])
@@ -68,10 +79,12 @@ def _job(space: Workspace, job: JobInfo) -> None:
         if job.state == "running":
             following.progress(job)
         said = str(job.result.get("sentence") or job.error)
-        parts.note(" · ".join(part for part in (_times(job), sentence(said) if said else "") if part))
-        with st.expander("Log", key=f"job_log_{job.id}"):
-            lines = log_tail(space.root, job.id, 60)
-            st.code("\n".join(lines) or "Nothing was written yet.", language=None, wrap_lines=True)
+        line = f"{words.plural(ahead, 'job')} before it" if job.state == "waiting" and ahead else ""
+        parts.note(" · ".join(part for part in (_times(job), line, sentence(said) if said else "") if part))
+        log = st.expander("Log", key=f"job_log_{job.id}", on_change="rerun")
+        if log.open:
+            lines = log_tail(space.root, job.id, LINES)
+            log.code("\n".join(lines) or "Nothing was written yet.", language=None, wrap_lines=True)
 
 
 def _times(job: JobInfo) -> str:
