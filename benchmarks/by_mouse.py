@@ -1,8 +1,9 @@
 """From an empty workspace to a report without a terminal: every step by mouse in a headless Chromium.
 
-``python -m benchmarks.by_mouse trashcan --data FOLDER``, and ``coral``, ``upload``, ``rubbish``, ``models --workspace
-DIR``. A flow starts ``benthoscope serve`` over a new workspace (``models`` over a copy of a finished one), does what a
-scientist would do, and writes what was seen at each step and after how many seconds. A step that fails ends it.
+``python -m benchmarks.by_mouse trashcan --data FOLDER``, and ``coral``, ``upload``, ``rubbish``, ``tables``; and
+``models``, ``outputs``, ``viewing`` with ``--workspace DIR``. A flow starts ``benthoscope serve`` over a new workspace
+(the last three over a copy of a finished one), does what a scientist would do, and writes what was seen at each step
+and after how many seconds. A step that fails ends it.
 """
 
 from __future__ import annotations
@@ -12,187 +13,25 @@ import os
 import random
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import expect
 
 from benchmarks.common import append_result
+from benchmarks.mouse_desk import DESK, fill_with_tables
+from benchmarks.walking import (
+    LONG,
+    Walk,
+    import_table,
+    opened_from_notice,
+    report,
+    serving,
+    start_run,
+    two_runs_and_a_report,
+)
 from tests.browser import driver
-
-ROOT = Path(__file__).parents[1]
-LONG = 20 * 60_000
-
-
-class Walk:
-    """One flow: the page, and what was done after how many seconds."""
-
-    def __init__(self, page: Page, shots: Path | None) -> None:
-        self.page = page
-        self.began = time.monotonic()
-        self.steps: list[list[Any]] = []
-        self._shots = shots
-
-    def did(self, what: str) -> None:
-        """Note a step."""
-        self.steps.append([what, round(time.monotonic() - self.began, 1)])
-        print(f"{self.steps[-1][1]:8.1f} s  {what}", flush=True)
-        if self._shots is not None:
-            self._shots.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=self._shots / f"{len(self.steps):02d}.png")
-
-    def go(self, name: str) -> None:
-        """Open a page from the navigation."""
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-        driver.settle(self.page, 120_000)
-
-    def button(self, name: str | re.Pattern[str], *, within: Locator | None = None) -> None:
-        """Press the first button of this name."""
-        place = within or self.page
-        place.get_by_role("button", name=name, exact=isinstance(name, str)).first.click()
-
-    def choose(self, label: str, value: str) -> None:
-        """Take a value in a select box."""
-        self.pick(re.compile(f"{re.escape(label)}$"), value)
-        driver.settle(self.page, 120_000)
-
-    def pick(self, label: str | re.Pattern[str], value: str) -> None:
-        """Open a list and take what holds this text; again where a rerun that came meanwhile closed the list."""
-        driver.settle(self.page, 120_000)
-        for _ in range(5):
-            self.page.get_by_role("combobox", name=label).last.click()
-            try:
-                self.page.get_by_role("option", name=re.compile(re.escape(value))).first.click(timeout=4000)
-                return
-            except PlaywrightTimeout:
-                self.page.keyboard.press("Escape")
-        raise RuntimeError(f"{label} has no {value}")
-
-    def wait(self, text: str | re.Pattern[str], timeout: float = LONG) -> None:
-        """Wait until a text is on the page."""
-        self.page.get_by_text(text).first.wait_for(timeout=timeout)
-
-
-@contextmanager
-def serving(workspace: Path, *roots: Path) -> Iterator[str]:
-    """``benthoscope serve`` with its workers; the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "core.cli", "serve", "--workspace", str(workspace), "--port", str(port)]
-    for root in roots:
-        command += ["--images-root", str(root)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 120
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def import_table(walk: Walk, steps: list[str], options: Callable[[Walk], None] | None = None) -> None:
-    """From the empty workspace's first page through the folder browser to the finished import."""
-    walk.button("Bring images")
-    for name in steps:
-        walk.page.get_by_role("button", name=name, exact=True).click()
-        driver.settle(walk.page, 120_000)
-    walk.wait("What would come of it", 120_000)
-    if options is not None:
-        options(walk)
-    walk.did("the source is read and shown")
-    walk.page.get_by_role("button", name=re.compile("^Import [0-9,]+ image")).click()
-    walk.wait(re.compile(r"[0-9,]+ images? in 1 dataset"))
-    walk.did(f"imported: {walk.page.locator('.bs-lead').first.inner_text()}")
-
-
-def start_run(walk: Walk, name: str, *, reference: bool = True, step: str = "") -> None:
-    """A run on the Runs page, its reference built by clicks; with a step of preprocessing, seen before and after."""
-    walk.go("Runs")
-    if not walk.page.get_by_label("Name").first.is_visible():
-        walk.page.get_by_text("New run", exact=True).click()
-    if reference:
-        add = walk.page.locator(".st-key-reference_add button")
-        if add.is_disabled():  # a text has no value that is right for most: the first of the list is the commonest
-            walk.page.locator(".st-key-reference_new").get_by_role("combobox", name="Value").click()
-            walk.page.get_by_role("option").first.click()
-            driver.settle(walk.page, 120_000)
-        add.click()
-        driver.settle(walk.page, 120_000)
-    walk.page.locator(".st-key-start_name input").fill(name)
-    walk.page.locator(".st-key-start_name input").press("Enter")
-    driver.settle(walk.page, 120_000)
-    if step:
-        walk.page.get_by_text("Settings; the given ones are right for most").click()
-        walk.pick(re.compile("Preprocessing"), step)
-        walk.page.keyboard.press("Escape")
-        walk.wait("Before and after", 60_000)
-        driver.settle(walk.page, 120_000)
-        walk.did(f"{step} is seen before and after")
-    walk.page.locator(".st-key-start_run button").click()
-    walk.wait("At work", 60_000)
-    walk.did(f"{name} is asked for")
-
-
-def watched_cancelled_resumed(walk: Walk) -> None:
-    """Watch the run that is at work until something was embedded, stop it on Jobs, and let it go on."""
-    walk.go("Jobs")
-    walk.wait(re.compile("embedding the images: [1-9]"), 300_000)
-    walk.did("watched: images are being embedded")
-    walk.page.locator("[class*=st-key-job_cancel] button").first.click()
-    walk.wait(re.compile("stopped"), 120_000)
-    walk.did("cancelled")
-    walk.page.locator("[class*=st-key-job_retry] button").first.click()
-    walk.wait("at work", 120_000)
-    walk.did("goes on")
-
-
-def opened_from_notice(walk: Walk, title: str) -> None:
-    """Wait for a job's notice beside the navigation and open what it tells of."""
-    news = walk.page.locator("[class*=st-key-news_]").filter(has_text=title)
-    news.locator("[class*=st-key-news_open] button").first.click(timeout=LONG)
-    driver.settle(walk.page, 120_000)
-    walk.did(f"opened from the notice: {walk.page.locator('h1').first.inner_text()}")
-
-
-def report(walk: Walk, workspace: Path) -> int:
-    """The newest run's report by the button on Runs; its bytes."""
-    walk.go("Runs")
-    newest = walk.page.locator("[data-testid=stMain] details").filter(has_text=re.compile(r"\d+ · ")).first
-    newest.locator("summary").click()
-    walk.page.locator("[class*=st-key-run_report] button").first.click()
-    walk.page.locator("[class*=st-key-card_output]").first.wait_for(timeout=LONG)
-    (made, *_) = sorted((workspace / "outputs").glob("*report.html"), reverse=True)
-    walk.did(f"the report is there, {made.stat().st_size / 1e6:.2f} MB")
-    return made.stat().st_size
-
-
-def two_runs_and_a_report(walk: Walk, workspace: Path) -> None:
-    """What every imported dataset goes through."""
-    start_run(walk, "first")
-    watched_cancelled_resumed(walk)
-    opened_from_notice(walk, "Run first")
-    start_run(walk, "second", reference=False, step="CLAHE")
-    opened_from_notice(walk, "Run second")
-    walk.go("Runs")
-    walk.wait("Two runs side by side", 120_000)
-    walk.wait("regions in both", 120_000)
-    walk.did("two runs are compared")
-    report(walk, workspace)
 
 
 def trashcan(walk: Walk, workspace: Path, data: Path) -> None:
@@ -232,38 +71,95 @@ def upload(walk: Walk, workspace: Path, data: Path) -> None:
     walk.did("imported")
     start_run(walk, "uploaded", reference=False)
     opened_from_notice(walk, "Run uploaded")
+    walk.whole("overview")
     report(walk, workspace)
 
 
 def rubbish(walk: Walk, workspace: Path, data: Path) -> None:
-    """A folder in which nothing is what it says."""
+    """Folders in which little is what it says: one with nothing to use, one with 24 good pictures among the rest."""
     walk.button("Bring images")
+    walk.page.get_by_role("button", name="nothing", exact=True).click()
+    driver.settle(walk.page)
+    walk.page.get_by_role("button", name="Use this folder").click()
+    walk.wait("nothing to import", 120_000)
+    driver.settle(walk.page)
+    walk.did("a folder without a usable picture says so")
+    walk.whole("nothing")
+    walk.page.get_by_role("button", name=data.name, exact=True).click()
+    driver.settle(walk.page)
+    walk.page.get_by_role("button", name="some", exact=True).click()
+    driver.settle(walk.page)
     walk.page.get_by_role("button", name="Use this folder").click()
     walk.wait("What would come of it", 120_000)
-    walk.wait(re.compile("What cannot be used as it is|no image"), 120_000)
-    walk.did("what cannot be used is listed with its reasons")
-    button = walk.page.get_by_role("button", name=re.compile("^Import [0-9,]+ image"))
-    if button.count():
-        button.click()
-        walk.wait(re.compile("is done|cannot be used|unusable|failed"))
-        walk.did(f"after the import: {walk.page.locator('.bs-lead').first.inner_text()!r}")
+    opened = walk.page.get_by_text(re.compile("files were opened")).first
+    opened.wait_for(timeout=120_000)
+    walk.wait("What cannot be used as it is", 120_000)
+    walk.did(f"previewed: {opened.inner_text()}")
+    walk.whole("preview")
+    walk.page.get_by_text(re.compile("More about these images")).click()
+    walk.choose("Group", "folder")
+    driver.settle(walk.page, 120_000)
+    walk.page.get_by_role("button", name=re.compile("^Import 24 images")).click()
+    walk.wait("24 images in 1 dataset", 120_000)
+    driver.settle(walk.page)
+    walk.did(f"imported: {walk.page.locator('.bs-tiles').first.inner_text()!r}")
+    walk.whole("imported")
+    start_run(walk, "what is left", but=True)
+    opened_from_notice(walk, "Run what is left")
+    walk.whole("overview")
+    report(walk, workspace)
 
 
 def fill_with_rubbish(folder: Path) -> None:
-    """Files that are empty, cut off, of another kind than they say, oddly named, or no pictures at all."""
+    """Files that are empty, cut off, huge, of another kind than they say, oddly named, or no pictures at all."""
+    import struct
+    import zlib
+
     from PIL import Image
 
-    folder.mkdir()
-    (folder / "empty.jpg").write_bytes(b"")
-    (folder / "text.png").write_text("no picture")
-    (folder / "noise.tif").write_bytes(os.urandom(5000))
-    (folder / "<b>page.html").write_text("<script>alert(1)</script>")
-    (folder / "notes.txt").write_text("a\nb\n")
+    from tests.small import draw
+
+    def png_of(width: int, height: int) -> bytes:
+        """A PNG whose header claims this size; what follows is far less."""
+
+        def chunk(kind: bytes, body: bytes) -> bytes:
+            return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+        header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+        return (
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+        )
+
     whole = folder / "whole.jpg"
-    Image.new("RGB", (64, 48), (10, 60, 90)).save(whole)
-    (folder / "cut.jpg").write_bytes(whole.read_bytes()[:200])
-    (folder / 'one;two,thr"ee.csv').write_text('x,,y\n1\n"\n')
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (640, 480), (10, 60, 90)).save(whole)
+    body = whole.read_bytes()
     whole.unlink()
+    for name in ("nothing", "some"):
+        place = folder / name
+        place.mkdir()
+        (place / "empty.jpg").write_bytes(b"")
+        (place / "text.png").write_text("no picture")
+        (place / "noise.tif").write_bytes(os.urandom(5000))
+        (place / "cut.jpg").write_bytes(body[: len(body) // 3])
+        (place / "huge.png").write_bytes(png_of(60_000, 60_000))
+        (place / "<b>page.html").write_text("<script>alert(1)</script>")
+        (place / "notes.txt").write_text("a\nb\n")
+        (place / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
+        (place / "._side.jpg").write_bytes(body)
+        (place / "folder.jpg").mkdir()
+        (place / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+        (place / "out.jpg").symlink_to("/etc/hostname")
+        os.mkfifo(place / "pipe.jpg")
+        (place / os.fsdecode(b"caf\xe9.jpg")).write_bytes(body)
+        (place / 'one;two,thr"ee.csv').write_text('x,,y\n1\n"\n')
+    names = [f"frame {n}.png" for n in range(20)]
+    names += ["=1+1.png", "<img src=x onerror=alert(1)>.png", "Tiefsee 深海 🐙.png", "a" * 180 + ".png"]
+    for number, name in enumerate(names):
+        place = folder / "some" / f"dive {number // 4}"
+        place.mkdir(exist_ok=True)
+        kind = "JPEG" if number == 3 else "PNG"  # one says PNG and is a JPEG
+        draw(number, (320, 200)).save(place / name, kind)
 
 
 def models(walk: Walk, workspace: Path, data: Path) -> None:
@@ -313,6 +209,7 @@ FLOWS: dict[str, Callable[[Walk, Path, Path], None]] = {
     "upload": upload,
     "rubbish": rubbish,
     "models": models,
+    **DESK,
 }
 
 
@@ -323,6 +220,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with the images of the flow")
     parser.add_argument("--workspace", type=Path, help="a finished workspace, for `models`; it is copied")
     parser.add_argument("--shots", type=Path, help="keep a screenshot of every step here")
+    parser.add_argument("--size", choices=driver.SIZES, default="wide", help="of the window")
+    parser.add_argument("--dark", action="store_true", help="in the dark display")
     parser.add_argument("--dry", action="store_true", help="write no line")
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -333,7 +232,14 @@ def main() -> None:
         if wish.workspace is not None:
             shutil.copytree(wish.workspace, workspace)
         data.mkdir(exist_ok=True)
-        with serving(workspace, data) as address, driver.browsers() as browsers, browsers.page() as (page, log):
+        if wish.flow == "tables":
+            data = Path(place) / "cruise"
+            fill_with_tables(data, wish.data)
+        with (
+            serving(workspace, data) as address,
+            driver.browsers() as browsers,
+            browsers.page(size=wish.size, dark=wish.dark) as (page, log),
+        ):
             page.set_default_timeout(60_000)
             walk = Walk(page, wish.shots)
             page.goto(address)

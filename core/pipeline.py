@@ -337,7 +337,7 @@ class _Run:
             return "nothing is scored: there is only one region, so there is nothing to compare it with"
         return (
             "nothing is scored: the whole reference is one group, so none of it can be compared with another group; "
-            "name smaller groups at import (--group, --group-pattern) or choose a wider reference"
+            "name smaller groups at import or choose a wider reference"
         )
 
     # --- map and clusters ---------------------------------------------------------------------------------------------

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import streamlit as st
 
-from core.catalogue.records import PROBLEMS, ReadOptions
+from core.catalogue.records import ReadOptions
 from core.errors import CoreError
-from dashboard import correcting, finding, mapping, parts, sending, words
+from dashboard import finding, mapping, parts, previewed, sending, words
 from dashboard.boundary import explain, sentence
 from dashboard.desk import Desk, ask
 
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
     from core.catalogue.trying import Tried
 
 _SOURCE = "bring_source"
-PICTURES = 12
 _NONE = "none"
 _GUESS = "by its name"
-_FORMATS = {"latitude": "%.5f", "longitude": "%.5f", "depth, m": "%.1f", "height over ground, m": "%.1f"}
 _OF_FILES = ("folder", "filename", "stem")
 
 
@@ -82,7 +79,7 @@ def _planned(desk: Desk, path: Path) -> None:
     if format_name == "table":
         mapping.editor(path, plan.reading.columns)
     tried = _tried(plan)
-    _shown(plan, tried)
+    previewed.draw(plan, tried)
     _asked(desk, path, plan, tried, format_name, options)
 
 
@@ -124,13 +121,15 @@ def _options(path: Path) -> tuple[str | None, ReadOptions]:
     tables, folders = finding.nearby(path)
     base = path if path.is_dir() else path.parent
 
-    def named(label: str, key: str, among: list[Path], help_: str) -> Path | None:
+    def named(label: str, key: str, among: list[Path], help_: str, nothing: str = _NONE) -> Path | None:
         shown: list[Path | None] = [None, *among]
         return st.selectbox(
             label,
             shown,
             key=f"opt_{key}",
-            format_func=lambda one: _NONE if one is None else str(one.relative_to(base)) if one != base else "this one",
+            format_func=lambda one: (
+                nothing if one is None else str(one.relative_to(base)) if one != base else "this one"
+            ),
             help=help_,
         )
 
@@ -142,7 +141,11 @@ def _options(path: Path) -> tuple[str | None, ReadOptions]:
             key="opt_format",
             format_func=lambda name: FORMATS[name].title + (" (guessed)" if name == guessed else ""),
         )
-        images = named("Folder of the images", "images", folders, "Where the files lie, if not beside the table")
+        images = None
+        if path.is_file():
+            images = named(
+                "Folder of the images", "images", folders, "Where the files lie", "looked for near the table"
+            )
     with st.expander("More about these images: second table, names of labels, navigation, groups", key="opt_more"):
         left, middle, right = st.columns(3)
         with left:
@@ -192,69 +195,6 @@ def _group(path: Path) -> str | None:
         help="Images of one group are not independent of each other: a dive, a transect, a video",
     )
     return None if chosen == _GUESS else chosen
-
-
-def opened_sentence(tried: Tried) -> str:
-    """How many files were opened for the preview, and how many of them are no good."""
-    if not tried.total:
-        return ""
-    bad = len(tried.unusable)
-    which = f"All {words.plural(tried.total, 'file')} were" if tried.whole else ""
-    which = which or f"{words.count(tried.tried)} of {words.plural(tried.total, 'file')} were"
-    which = "The one file was" if tried.total == 1 else which
-    said = f"{words.count(bad)} cannot be used" if bad else "each can be used" if tried.total > 1 else "it can be used"
-    return f"{which} opened: {said}{'' if tried.whole else '; the import opens all'}."
-
-
-def _shown(plan: ImportPlan, tried: Tried) -> None:
-    import pandas as pd
-
-    from core.catalogue.preview import navigation_sentence, preview_json
-
-    reading = plan.reading
-    usual = ("rows", "images", "labelled", "absent", "annotations", "categories")
-    parts.tiles([(words.count(reading.counts[name]), name, "") for name in usual if reading.counts.get(name)])
-    for note in (*reading.notes, navigation_sentence(plan), opened_sentence(tried)):
-        parts.note(note)
-    if reading.columns:
-        parts.facts(reading.columns.items(), "How the columns are understood")
-    first = preview_json(plan)["first"]
-    if first:
-        table = pd.DataFrame(first)
-        table["labels"] = [", ".join(map(str, labels)) or None for labels in table["labels"]]
-        table["taken_at"] = pd.to_datetime(table["taken_at"], utc=True, format="ISO8601").dt.tz_localize(None)
-        table = table.drop(columns="extra").dropna(axis=1, how="all").rename(columns=correcting.TITLES)
-        parts.section("First rows")
-        shown = {title: st.column_config.NumberColumn(format=form) for title, form in _FORMATS.items()}
-        st.dataframe(table.rename(columns={"path": "file"}), hide_index=True, key="bring_rows", column_config=shown)
-        _pictures(plan)
-    problems = (*reading.problems, *tried.unusable)
-    if problems:
-        parts.section("What cannot be used as it is", "Nothing is dropped in silence, and nothing stops the import.")
-        counted = Counter(problem.kind for problem in problems)
-        parts.facts((f"{words.count(number)} × {kind}", PROBLEMS[kind]) for kind, number in counted.items())
-        listed = pd.DataFrame([(p.kind, p.where, p.reason) for p in problems], columns=["kind", "where", "why"])
-        st.dataframe(listed.head(500), hide_index=True, height=180, key="bring_problems")
-        parts.csv_button("import-remarks", lambda: listed)
-
-
-def _pictures(plan: ImportPlan) -> None:
-    """The first few pictures, opened as the import would."""
-    from core.images.decode import open_image
-    from core.images.files import within
-
-    shown = []
-    for record in plan.reading.records[: 3 * PICTURES]:
-        if record.absent or len(shown) == PICTURES:
-            continue
-        try:
-            picture = open_image(within(plan.root, plan.root / record.path).read_bytes())
-        except (CoreError, OSError):
-            continue  # the import says why
-        picture.thumbnail((220, 220))
-        shown.append(picture)
-    if shown:
-        st.image(shown, width=150)
 
 
 def _asked(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -9,7 +11,7 @@ import streamlit as st
 from core.catalogue.describing import Description
 from core.catalogue.editing import last_edit
 from core.catalogue.overview import Check, checks, concept_table, image_table
-from dashboard import parts, words
+from dashboard import mapping, parts, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk
 
@@ -17,6 +19,39 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.workspace import Workspace
+
+
+_OPTIONS = {
+    "images": "images in",
+    "metadata": "second table",
+    "on": "joined by",
+    "labels_key": "names of labels",
+    "category_key": "names of labels",
+    "group": "group",
+    "group_pattern": "group from the name by",
+    "time_pattern": "time from the name by",
+    "nav": "navigation log",
+    "clock_offset": "clock offset in seconds",
+    "timezone": "time zone",
+    "columns": "columns",
+}
+"""Option of an import that is worth telling → how it is told."""
+
+
+def told_options(options: Mapping[str, str]) -> str:
+    """What an import was told beside its source, in words; options that said nothing are left out."""
+    found = []
+    for name, title in _OPTIONS.items():
+        value = str(options.get(name, ""))
+        if value in ("", "0.0", "{}"):
+            continue
+        if name in ("images", "metadata", "labels_key", "category_key", "nav"):
+            value = value.rstrip("/").rpartition("/")[2]
+        if name == "columns":
+            roles = ast.literal_eval(value)
+            value = ", ".join(f"{column} as {mapping.ROLES.get(role, role)}" for column, role in roles.items())
+        found.append(f"{title} {value.removesuffix('.0')}")
+    return "; ".join(found + (["folders are labels"] if options.get("folder_labels") == "True" else []))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -58,7 +93,7 @@ def draw(desk: Desk, entry: Description) -> None:
         st.dataframe(
             shown[["concept", "images", "groups", "from_one", "depth"]],
             hide_index=True,
-            height=220,
+            height=220 if len(shown) > 5 else "content",
             key=f"concepts_{entry.id}",
             column_config={
                 "images": st.column_config.ProgressColumn(

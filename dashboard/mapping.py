@@ -47,6 +47,7 @@ _SAID = {
 }
 """How readers say what they used a column as (its beginning) → role."""
 _VALUES = 3
+_MOST_ROWS = 12
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 
@@ -95,7 +96,7 @@ def editor(path: Path, meanings: Mapping[str, str]) -> None:
         key=key,
         hide_index=True,
         disabled=["column", "first values"],
-        height=min(420, 38 + 35 * len(frame)),
+        height="content" if len(frame) <= _MOST_ROWS else 420,
         column_config={"is": st.column_config.SelectboxColumn(options=list(ROLES.values()), required=True)},
         on_change=_changed,
         args=(key, list(samples)),

@@ -130,7 +130,7 @@ def _effect(view: View, row: int, steps: tuple[str, ...]) -> None:
 
 
 def _rank(rank: float) -> str:
-    return f"above {words.percent(rank / 100)} of the reference"
+    return f"{words.percent(rank / 100)} of the reference lie below"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -209,6 +209,7 @@ def _footer(view: View) -> None:
     settings, manifest = view.run.settings, view.run.manifest
     flag = manifest.get("flag", {})
     reference = " and ".join(settings.reference) or "every image"
+    k = int(manifest.get("k", 0))
     items = [
         (
             "Run",
@@ -216,9 +217,10 @@ def _footer(view: View) -> None:
         ),
         ("Data", f"{_data(view.run.info)}; reference: {reference}"),
         ("Model", settings.embed.embedder),
-        ("Score", f"{words.distance(int(manifest.get('k', 0)))}, larger is stranger"),
+        ("Score", f"{words.distance(k)}, larger is stranger" if k else "none, nothing could be compared"),
         ("Rule", f"{flag.get('flag_rule', 'none')}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
     ]
+    items = items if k else items[:-1]
     if searched := map_facts.search_in_short(view.run):
         items.append(("Neighbours", searched))
     st.html('<div class="bs-footer">' + " &ensp; ".join(f"<b>{escape(n)}</b> {escape(v)}" for n, v in items) + "</div>")

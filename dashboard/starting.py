@@ -159,6 +159,11 @@ def _outlook(desk: Desk, settings: RunSettings) -> None:
     )
     if not sets.target:
         parts.note("With every image as reference the run still maps and clusters; to judge, add what counts as known.")
+    elif sets.groups == 1:
+        parts.note(
+            "The reference is one group. A picture is never compared with its own group, so nothing would be scored: "
+            "choose what counts as known so that it holds two groups or more."
+        )
     for name, number in sets.lacking.items():
         parts.note(f"{words.plural(number, 'image')} lack {name} and are in neither for that.")
     if str(settings.regions) == "image" and st.button("How long will it take?", key="start_cost"):

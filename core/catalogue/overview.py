@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from core.catalogue.database import Database
+from core.catalogue.formats.report import several
 from core.catalogue.schema import Annotation, Concept, Dataset, Image
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _sampling(images: pd.DataFrame) -> Check:
     if groups.empty:
         return Check("Sampling", False, "no image names its dive or transect, so nothing says what is independent")
     share = groups.iloc[0] / len(images)
-    sentence = f"{len(groups):,} groups; the largest holds {_share(groups.iloc[0], len(images))} of the images"
+    sentence = f"{several(len(groups), 'group')}; the largest holds {_share(groups.iloc[0], len(images))} of the images"
     return Check("Sampling", bool(share <= MOST_OF and len(groups) > 1), sentence)
 
 
@@ -144,7 +145,8 @@ def _measurement(images: pd.DataFrame) -> Check:
         usual = part["depth_m"].rolling(5, center=True, min_periods=3).median()
         spikes += int(((part["depth_m"] - usual).abs() > SPIKE_METRES).sum())
     negative = int((known["depth_m"] < 0).sum())
-    found = f"{spikes:,} depths jump by more than {SPIKE_METRES:.0f} m from those around them"
+    jumping = "no depth jumps" if not spikes else "1 depth jumps" if spikes == 1 else f"{spikes:,} depths jump"
+    found = f"{jumping} by more than {SPIKE_METRES:.0f} m from those around {'it' if spikes < 2 else 'them'}"
     above = f"; {negative:,} lie above the surface" if negative else ""
     return Check("Measurement", spikes == 0 and negative == 0, found + above)
 
@@ -156,9 +158,9 @@ def _temporal(images: pd.DataFrame) -> Check:
     days = known.dt.date.value_counts()
     share = days.iloc[0] / len(known)
     months = known.dt.month.nunique()
-    sentence = (
-        f"{len(days):,} days in {months} of the year's months; the busiest day holds {_share(days.iloc[0], len(known))}"
-    )
+    sentence = f"{several(len(days), 'day')} in {several(months, 'month')} of the year"
+    if len(days) > 1:
+        sentence += f"; the busiest day holds {_share(days.iloc[0], len(known))}"
     return Check("Time", bool(share <= MOST_OF), sentence)
 
 
@@ -168,7 +170,9 @@ def _geographic(images: pd.DataFrame) -> Check:
         return Check("Place", False, "no image says where it was taken")
     cells = (known[["latitude", "longitude"]] * 100).round().value_counts()
     lacking = len(images) - len(known)
-    sentence = f"{len(cells):,} places about a kilometre wide; {_share(lacking, len(images))} of the images have none"
+    sentence = f"{several(len(cells), 'place')} about a kilometre wide"
+    if lacking:
+        sentence += f"; {_share(lacking, len(images))} of the images have none"
     return Check("Place", bool(len(cells) > 1 and lacking <= len(images) / 10), sentence)
 
 
@@ -179,7 +183,7 @@ def _attribution(images: pd.DataFrame) -> Check:
         return Check("Concepts and groups", True, f"no concept is in {FEWEST} images or more")
     tied = common[common["from_one"] >= FROM_ONE]
     names = ", ".join(tied["concept"].head(5))
-    sentence = f"{len(tied):,} of {len(common):,} concepts come almost all from one group"
+    sentence = f"{len(tied):,} of {several(len(common), 'concept')} come almost all from one group"
     return Check("Concepts and groups", tied.empty, f"{sentence}: {names}" if len(tied) else sentence)
 
 
@@ -190,8 +194,8 @@ def _balance(images: pd.DataFrame) -> Check:
     rare = int((concepts["images"] < FEWEST).sum())
     first = concepts.iloc[0]
     sentence = (
-        f"{first['concept']} is in {_share(first['images'], len(images))} of the images; {rare:,} of {len(concepts):,} "
-        f"concepts are in fewer than {FEWEST}"
+        f"{first['concept']} is in {_share(first['images'], len(images))} of the images; {rare:,} of "
+        f"{several(len(concepts), 'concept')} are in fewer than {FEWEST}"
     )
     return Check("Balance", rare <= len(concepts) / 2, sentence)
 

@@ -67,15 +67,17 @@ def scatter(xy: NDArray[np.float64], target: NDArray[np.bool_], flagged: NDArray
     low, span = np.nanmin(xy, axis=0), np.maximum(np.ptp(xy, axis=0), 1e-9)
     placed = (xy - low) / span
     height = 480
+    size = min(5.0, max(1.0, 40 / np.sqrt(len(xy))))  # few points are drawn larger
     dots = []
-    for mask, colour, radius in ((~target, REFERENCE, 1.3), (target, TARGET, 1.7)):
+    for mask, colour, radius in ((~target, REFERENCE, 1.3 * size), (target, TARGET, 1.7 * size)):
         points = placed[mask & keep]
         path = "".join(f"M{10 + x * (WIDTH - 20):.0f} {height - 10 - y * (height - 20):.0f}h0" for x, y in points)
         dots.append(
-            f'<path d="{path}" stroke="{colour}" stroke-width="{2 * radius}" stroke-linecap="round" opacity="0.7"/>'
+            f'<path d="{path}" stroke="{colour}" stroke-width="{2 * radius:.1f}" stroke-linecap="round" opacity="0.7"/>'
         )
+    ring = max(4.0, 1.7 * size + 2)
     rings = "".join(
-        f'<circle cx="{10 + x * (WIDTH - 20):.0f}" cy="{height - 10 - y * (height - 20):.0f}" r="4"/>'
+        f'<circle cx="{10 + x * (WIDTH - 20):.0f}" cy="{height - 10 - y * (height - 20):.0f}" r="{ring:.1f}"/>'
         for x, y in placed[keep & flagged][:400]
     )
     dots.append(f'<g fill="none" stroke="{FLAGGED}" stroke-width="1.4">{rings}</g>')

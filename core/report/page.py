@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.workspace import Workspace
 
 STRANGEST = 48
+_REGIONS = {"image": "picture", "tiles": "tile of a picture", "boxes": "marked box"}
 CLUSTERS, EACH = 12, 6
 
 
@@ -64,9 +65,10 @@ def run_report(
     head = [_heading(run, chosen), _counts(run, chosen), _scores(run, chosen)]
     progress(1, 4)
     strangest = _strangest(table, chosen)
-    head.append(
-        frame.section("The strangest", _said_of_strangest(run, chosen), _grid(pictures, table, strangest, True))
-    )
+    if len(strangest):
+        head.append(
+            frame.section("The strangest", _said_of_strangest(run, chosen), _grid(pictures, table, strangest, True))
+        )
     progress(2, 4)
     about = table[chosen.rows] if chosen.said else table
     head += [_map(table, chosen), _clusters(about, pictures), _concepts(about)]
@@ -154,6 +156,7 @@ def _clusters(table: pd.DataFrame, pictures: frame.Pictures) -> str:
         parts.append(f"<h3>Cluster {number}: {len(rows):,} regions</h3>{_grid(pictures, table, typical)}")
     noise = int((numbers == -1).sum())
     lead = f"The {len(found)} largest clusters, their most typical regions first; {noise:,} regions belong to none."
+    lead = lead if found else f"None was found: {noise:,} regions are too few, or too evenly spread, for clusters."
     return frame.section("What groups are there?", lead, *parts)
 
 
@@ -163,16 +166,29 @@ def _concepts(table: pd.DataFrame) -> str:
     return frame.section("What was labelled?", "", bars([str(name) for name in counts.index], [int(n) for n in counts]))
 
 
+def _score_method(run: Run) -> str:
+    if not run.manifest["k"]:
+        return "Nothing could be compared with other groups, so nothing has a score."
+    return (
+        f"The OOD score of a region is its mean cosine distance to the {run.manifest['k']} most similar reference "
+        "regions of other groups: 0 is a copy, larger is stranger, 2 is the most."
+    )
+
+
 def _method(run: Run) -> str:
     settings, flag = run.settings, run.manifest["flag"]
     reference = " and ".join(settings.reference) or "every region"
     target = " and ".join(settings.target) or ("everything else" if settings.reference else "nothing besides")
     shown = f"after preprocessing ({in_words(settings.embed.steps)})" if settings.embed.steps else "whole"
+    kind = {
+        "umap": "UMAP's",
+        "pca": "a plane of the two widest axes (PCA)",
+        "supervised": "UMAP's, drawn together by labels too",
+    }
     text = (
-        f"Every region ({settings.regions}) was shown {shown}, its aspect kept, to the network "
+        f"Every {_REGIONS.get(settings.regions.kind, 'region')} was shown {shown}, its aspect kept, to the network "
         f"{settings.embed.embedder}, which gave an embedding. The reference is {reference}; the target is {target}. "
-        f"The OOD score of a region is its mean cosine distance to the {run.manifest['k']} most similar reference "
-        "regions of other groups: 0 is a copy, larger is stranger, 2 is the most. The map is UMAP's, the clusters "
+        f"{_score_method(run)} The map is {kind[settings.projection.method]}, the clusters are "
         "HDBSCAN's on the map."
     )
     rule = (
@@ -182,6 +198,7 @@ def _method(run: Run) -> str:
         else "With this few independent groups nothing can be certified; flags mark scores above a percentile of the "
         "reference."
     )
+    rule = rule if run.manifest["k"] else ""
     lacking = run.manifest.get("lacking", {})
     missing = [f"{number:,} regions lack {name} and are neither in nor out" for name, number in lacking.items()]
     return frame.section("How was it done?", "", frame.paragraphs((text, rule, *missing)))

@@ -103,10 +103,10 @@ def _rows(
     for actor in {actor for actor, _ in newest}:
         own = [regions[part] for who, part in newest if who == actor]
         taken[actor] = set(standing_of(session, actor, own))
-    keys = {f"{decision.uid}>{uid}" for decision, uid, _ in newest.values()}
+    new = [part[0] for _, part in newest]
     before: set[str] = set()
-    for some in parts(sorted(keys)):
-        before |= set(session.scalars(select(Decision.idempotency_key).where(Decision.idempotency_key.in_(some))))
+    for some in parts(sorted(set(new))):
+        before |= set(session.scalars(select(Decision.idempotency_key).where(Decision.image_id.in_(some))))
     names = {concept for _, _, concept in newest.values() if concept}
     concepts = ensure_concepts(session, target.label_set_id, (), sorted(names)) if names else {}
     rows = []

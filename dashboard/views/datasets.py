@@ -7,8 +7,14 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.catalogue.describing import Description, archive_dataset, describe, descriptions, problems_of
-from dashboard import bringing, correcting, following, going, parts, words
+from dashboard import bringing, correcting, dataset_card, following, going, parts, previewed, words
 from dashboard.desk import Desk
+
+_COUNTED = {
+    "problems": "remarks",
+    "annotations_added": "annotations added",
+    "annotations_superseded": "annotations superseded",
+}
 
 
 def page(desk: Desk) -> None:
@@ -32,8 +38,6 @@ def page(desk: Desk) -> None:
 
 
 def _card(desk: Desk, entry: Description) -> None:
-    from dashboard import dataset_card
-
     dataset_card.draw(desk, entry)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         licence = st.text_input("Licence", value=entry.licence, key=f"licence_{entry.id}")
@@ -44,15 +48,13 @@ def _card(desk: Desk, entry: Description) -> None:
     correcting.section(desk, entry)
     parts.section("Where it came from")
     for one in reversed(entry.imports):
-        given = ", ".join(
-            f"{name} {value}" for name, value in one.options.items() if str(value) not in ("False", "0.0")
-        )
+        came = [f"{value:,} {_COUNTED.get(name, name)}" for name, value in one.counts.items() if value]
         parts.facts(
             [
                 ("imported", f"{words.when(one.created_at)} by {one.actor}"),
                 ("from", one.source),
-                ("with", given),
-                ("came of it", ", ".join(f"{value:,} {name}" for name, value in one.counts.items() if value)),
+                ("with", dataset_card.told_options(one.options)),
+                ("came of it", ", ".join(came)),
             ]
         )
         remarks = problems_of(desk.workspace.database, one.id)
@@ -70,7 +72,8 @@ def _card(desk: Desk, entry: Description) -> None:
 def _remarks(number: int, remarks: list[tuple[str, str, str]]) -> None:
     import pandas as pd
 
-    table = pd.DataFrame(remarks, columns=["kind", "where", "why"])
+    told = [(previewed.said(kind), where, why) for kind, where, why in remarks]
+    table = pd.DataFrame(told, columns=["kind", "where", "why"])
     st.dataframe(table.head(500), hide_index=True, height=160, key=f"remarks_{number}")
     parts.csv_button(f"remarks-{number}", lambda: table)
 

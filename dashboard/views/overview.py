@@ -47,9 +47,10 @@ def page(view: View) -> None:
         with parts.pair("depth", (1.55, 1)) as (left, right):
             _profile(view, part, left)
             _bands(view, part, right)
-    with parts.pair("labels", (1, 1) if head.depth and head.time else (1.55, 1)) as (left, right):
-        _concepts(view, part, left) if not head.depth or not head.time else _time(view, part, left)
-        _labels(view, part, right)
+    if head.concepts or (head.depth and head.time):
+        with parts.pair("labels", (1, 1) if head.depth and head.time else (1.55, 1)) as (left, right):
+            _concepts(view, part, left) if not head.depth or not head.time else _time(view, part, left)
+            _labels(view, part, right)
     places = summaries.positions(part.frame)  # quick and large: not kept
     if len(places):
         _positions(view, part, places)

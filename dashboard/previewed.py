@@ -1,0 +1,108 @@
+"""What a source holds, before it is imported: counts, first rows, pictures, and what would be no good."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.catalogue.records import PROBLEMS
+from core.errors import CoreError
+from dashboard import correcting, parts, words
+
+if TYPE_CHECKING:
+    from core.catalogue.importing import ImportPlan
+    from core.catalogue.trying import Tried
+
+PICTURES = 12
+_UNUSED = "kept as it is"
+_FORMATS = {"latitude": "%.5f", "longitude": "%.5f", "depth, m": "%.1f", "height over ground, m": "%.1f"}
+_FIELDS = {
+    "--timezone says otherwise": "Time zone, above, says otherwise",
+    "--group or --group-pattern says otherwise": "the fields of the group, above, say otherwise",
+    "with --images": "above",
+    "Check --images": "Check the folder of the images above",
+    "with --category-key": "as names of labels, above",
+}
+"""What readers say of the command line → what there is on the page."""
+
+
+def opened_sentence(tried: Tried) -> str:
+    """How many files were opened for the preview, and how many of them are no good."""
+    if not tried.total:
+        return ""
+    bad = len(tried.unusable)
+    which = f"All {words.plural(tried.total, 'file')} were" if tried.whole else ""
+    which = which or f"{words.count(tried.tried)} of {words.plural(tried.total, 'file')} were"
+    which = "The one file was" if tried.total == 1 else which
+    said = f"{words.count(bad)} cannot be used" if bad else "each can be used" if tried.total > 1 else "it can be used"
+    return f"{which} opened: {said}{'' if tried.whole else '; the import opens all'}."
+
+
+def said(kind: str) -> str:
+    """A kind of problem as words."""
+    return kind.replace("-", " ")
+
+
+def here(note: str) -> str:
+    """A reader's note with the page's fields where it names the command line's options."""
+    for option, field in _FIELDS.items():
+        note = note.replace(option, field)
+    return note
+
+
+def draw(plan: ImportPlan, tried: Tried) -> None:
+    """Counts, what was assumed, first rows, pictures, and what cannot be used."""
+    import pandas as pd
+
+    from core.catalogue.preview import navigation_sentence, preview_json
+
+    reading = plan.reading
+    usual = ("rows", "images", "labelled", "absent", "annotations", "categories")
+    counts = dict(reading.counts)
+    if counts.get("rows") == counts.get("images"):
+        counts.pop("rows", None)
+    parts.tiles([(words.count(counts[name]), name, "") for name in usual if counts.get(name)])
+    for note in (*reading.notes, navigation_sentence(plan), opened_sentence(tried)):
+        parts.note(here(note))
+    used = [(column, meaning) for column, meaning in reading.columns.items() if meaning != _UNUSED]
+    if used:
+        parts.facts(used, "How the columns are understood")
+    first = preview_json(plan)["first"]
+    if first:
+        table = pd.DataFrame(first)
+        table["labels"] = [", ".join(map(str, labels)) or None for labels in table["labels"]]
+        table["taken_at"] = pd.to_datetime(table["taken_at"], utc=True, format="ISO8601").dt.tz_localize(None)
+        table = table.drop(columns="extra").dropna(axis=1, how="all").rename(columns=correcting.TITLES)
+        parts.section("First rows")
+        shown = {title: st.column_config.NumberColumn(format=form) for title, form in _FORMATS.items()}
+        st.dataframe(table.rename(columns={"path": "file"}), hide_index=True, key="bring_rows", column_config=shown)
+        _pictures(plan)
+    problems = (*reading.problems, *tried.unusable)
+    if problems:
+        parts.section("What cannot be used as it is", "Nothing is dropped in silence, and nothing stops the import.")
+        counted = Counter(problem.kind for problem in problems)
+        parts.facts((f"{words.count(number)} × {said(kind)}", PROBLEMS[kind]) for kind, number in counted.items())
+        listed = pd.DataFrame([(said(p.kind), p.where, p.reason) for p in problems], columns=["kind", "where", "why"])
+        st.dataframe(listed.head(500), hide_index=True, height=180, key="bring_problems")
+        parts.csv_button("import-remarks", lambda: listed)
+
+
+def _pictures(plan: ImportPlan) -> None:
+    """The first few pictures, opened as the import would."""
+    from core.images.decode import open_image
+    from core.images.files import within
+
+    shown = []
+    for record in plan.reading.records[: 3 * PICTURES]:
+        if record.absent or len(shown) == PICTURES:
+            continue
+        try:
+            picture = open_image(within(plan.root, plan.root / record.path), longest=220)
+        except CoreError:
+            continue  # the import says why
+        shown.append(picture)
+    with st.container(horizontal=True, gap="small", key="bring_pictures"):
+        for picture in shown:
+            st.image(picture, width=150)
