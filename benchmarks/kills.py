@@ -3,21 +3,31 @@
 The folder of images is imported into a fresh workspace for each kill; a run is started as its own process, killed at a
 moment drawn from the length of the undisturbed run, started again and left to finish. All files of embeddings,
 artefacts and run but its timings must be byte-equal. Run as ``python -m benchmarks.kills WORKSPACE/demo-collection``.
+
+With ``--served`` the run is a job of `benthoscope serve`: first its worker is killed, then, while the next worker goes
+on, the server; another server over the same workspace finishes it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.common import append_result
+from core.jobs.asking import ask, book, log_tail
+from core.jobs.book import ENDED, JobInfo
+from core.settings import RunSettings
 from core.workspace import open_workspace
 
 DATASET = "frames"
@@ -30,7 +40,11 @@ def main() -> None:
     parser.add_argument("--reference", default="depth_m<800")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--served", action="store_true", help="a job whose worker is killed, then its server")
     options = parser.parse_args()
+    if options.served:
+        all_served(options.collection, options.reference, options.kills, options.seed)
+        return
     with tempfile.TemporaryDirectory() as name:
         undisturbed = imported(options.collection, Path(name) / "undisturbed")
         seconds = finish(undisturbed, options.reference)
@@ -75,6 +89,108 @@ def struck(
         "rest": round(again, 2),
         "different_files": len(different),
     }
+
+
+def all_served(collection: Path, reference: str, kills: int, seed: int) -> None:
+    """An undisturbed job, and then some with their worker and their server killed."""
+    chance = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as name:
+        undisturbed = imported(collection, Path(name) / "undisturbed")
+        with Served(undisturbed) as served:
+            job = served.ask(reference)
+            seconds = served.finish(job)
+        expected, lines = written(undisturbed), []
+        for number in range(kills):
+            folder = imported(collection, Path(name) / str(number))
+            moments = chance.uniform(0.2, 0.9, 2) * seconds * np.array([0.6, 0.4])
+            line = twice_struck(folder, reference, moments.tolist())
+            now = written(folder)
+            line["different_files"] = sum(expected.get(one) != now.get(one) for one in expected.keys() | now.keys())
+            print(line)
+            lines.append(line)
+    print(f"undisturbed job {seconds:.1f} s, {len(expected)} files")
+    append_result("kills_served", {"undisturbed_seconds": round(seconds, 2), "files": len(expected), "kills": lines})
+    if any(line["different_files"] or line["state"] != "done" for line in lines):
+        raise SystemExit("a job that went on differs from the undisturbed one")
+
+
+def twice_struck(folder: Path, reference: str, moments: list[float]) -> dict[str, Any]:
+    """One job: its worker killed after so many seconds, its server so many after the next worker took it up."""
+    line: dict[str, Any] = {"moments": [round(moment, 2) for moment in moments]}
+    with Served(folder) as served:
+        job = served.ask(reference)
+        served.when(job, lambda now: now.state == "running")
+        time.sleep(moments[0])
+        line["worker_killed"] = stage(folder)
+        os.kill(served.workers()["compute"], signal.SIGKILL)
+        served.when(job, lambda now: now.attempts == 2 or now.state == "done")
+        time.sleep(moments[1])
+        line["server_killed"] = stage(folder)
+        began, pids = time.monotonic(), served.descendants()
+        served.process.kill()
+        served.process.wait()
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            time.sleep(0.1)
+        line["all_its_processes_gone_after"] = round(time.monotonic() - began, 1)
+        line["left"] = served.book.job(job).state
+    with Served(folder) as served:
+        line["rest"] = round(served.finish(job), 2)
+        line["state"] = served.book.job(job).state
+        line["jobs"] = len(served.book.jobs())
+    line["log"] = [text[20:] for text in log_tail(folder, job) if ": begins" in text or ": goes on" in text]
+    return line
+
+
+class Served:
+    """``benthoscope serve`` over a workspace, with its workers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._space = open_workspace(folder, create=False)
+        self.book = book(self._space)
+        line = [sys.executable, "-m", "core.cli", "serve", "--workspace", str(folder), "--port", "8950"]
+        self.process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def __enter__(self) -> Served:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=60)
+        self._space.close()
+
+    def ask(self, reference: str) -> int:
+        """A run as the Runs page asks for it; the job's number."""
+        settings = RunSettings(datasets=(DATASET,), reference=(reference,), k=10).to_json()
+        return ask(self._space, "run", "Run frames", {"settings": settings}, actor="benchmark").id
+
+    def when(self, job: int, true: Callable[[JobInfo], bool]) -> JobInfo:
+        """The job as soon as it is so."""
+        for _ in range(2400):
+            now = self.book.job(job)
+            if true(now):
+                return now
+            time.sleep(0.1)
+        raise SystemExit(f"job {job} stays {self.book.job(job)}")
+
+    def finish(self, job: int) -> float:
+        """Seconds until it has ended."""
+        began = time.perf_counter()
+        self.when(job, lambda now: now.state in ENDED)
+        return time.perf_counter() - began
+
+    def descendants(self) -> list[int]:
+        """Process ids of the page server and the workers."""
+        stats = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                with suppress(OSError):
+                    stats[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        return [pid for pid, parent in stats.items() if parent == self.process.pid]
+
+    def workers(self) -> dict[str, int]:
+        """Lane → process id."""
+        words = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in self.descendants()}
+        return {line[-2]: pid for pid, line in words.items() if "core.jobs.worker" in line}
 
 
 def imported(collection: Path, folder: Path) -> Path:

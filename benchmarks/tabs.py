@@ -28,13 +28,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import append_result
+from benchmarks.visiting import fetch, stay, visit
 
 PAGES = ("", "browse", "map", "outliers", "duplicates", "help")
 EVERY = 15.0
 LIMIT = 2.0
 """Seconds that 95 % of reruns may take."""
-TILE = 192
-"""Side of a picture in the sheets that a gallery asks for on a wide screen."""
 
 
 def serve(workspace: Path, log: Path) -> tuple[subprocess.Popen[bytes], int]:
@@ -124,59 +123,55 @@ def step(chance: random.Random) -> tuple[str, str]:
 
 async def socket_tab(number: int, tabs: int, port: int, until: float, found: list[tuple[str, float]]) -> None:
     """One session over a websocket."""
-    import websockets
-    from streamlit.proto.BackMsg_pb2 import BackMsg
-    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-    from streamlit.util import calc_hash
-
     chance = random.Random(number)
     await asyncio.sleep(number * EVERY / tabs)
-    address = f"ws://127.0.0.1:{port}/_stcore/stream"
-    async with websockets.connect(address, max_size=None, subprotocols=["streamlit"]) as connection:  # type: ignore[list-item]
+    async with visit(port) as visitor:
         while time.monotonic() < until:
             page, query = step(chance)
-            message = BackMsg()
-            message.rerun_script.query_string = query
-            message.rerun_script.page_script_hash = calc_hash(page)
-            sheets: list[str] = []
             began = time.monotonic()
-            await connection.send(message.SerializeToString())
-            while True:
-                answer = ForwardMsg()
-                answer.ParseFromString(await connection.recv())  # type: ignore[arg-type]
-                if answer.WhichOneof("type") == "script_finished":
-                    break
-                sheets += pictures(answer)
-            taken = time.monotonic() - began
-            found.append((page or "overview", taken))
-            await asyncio.to_thread(fetch, port, sheets)
+            found.append((page or "overview", await visitor.open(page, query)))
+            await asyncio.to_thread(fetch, port, visitor.sheets)
             await asyncio.sleep(max(0.0, began + EVERY - time.monotonic()))
 
 
-def pictures(message: Any) -> list[str]:
-    """The sheet that a browser fetches for a gallery's first block, if the message brings a gallery."""
-    element = message.delta.new_element
-    if message.WhichOneof("type") != "delta" or element.WhichOneof("type") != "bidi_component":
-        return []
-    part = element.bidi_component
-    data = json.loads(part.json or part.mixed.json or "null")
-    if not isinstance(data, dict) or not data.get("first"):
-        return []
-    rows = ",".join(str(item["row"]) for item in data["first"])
-    return [f"{data['base']}/sheet/{data['run']}?rows={rows}&tile={TILE}"]
+async def idle_tab(number: int, tabs: int, port: int, until: float, found: list[tuple[str, float]]) -> None:
+    """One session that nobody touches: its page asks for news of the jobs, and whatever else it asks by itself."""
+    from dashboard.assets import base
+    from dashboard.news import EVERY as LOOKS
 
-
-def fetch(port: int, addresses: Sequence[str]) -> None:
-    """Ask for some addresses, one after the other."""
-    if not addresses:
-        return
+    await asyncio.sleep(number * LOOKS / tabs)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    for address in addresses:
-        connection.request("GET", address)
-        answer = connection.getresponse()
-        assert answer.read(), address
-        assert answer.status == 200, (answer.status, address)
+
+    def look() -> None:
+        connection.request("GET", f"{base()}/news")
+        assert connection.getresponse().read()
+
+    async with visit(port) as visitor:
+        await visitor.open("browse")
+        while time.monotonic() < until:
+            began = time.monotonic()
+            await asyncio.to_thread(look)
+            found.append(("news", time.monotonic() - began))
+            await stay(visitor, "browse", LOOKS, lambda page, kind, at, seconds: found.append((kind, seconds)))
     connection.close()
+
+
+async def rest(server: int, port: int, tabs: int, minutes: float) -> dict[str, Any]:
+    """What tabs cost that nobody touches, once all have opened their page."""
+    found: list[tuple[str, float]] = []
+    until = time.monotonic() + 20 + 60 * minutes
+    doing = asyncio.gather(*(idle_tab(number, tabs, port, until, found) for number in range(tabs)))
+    await asyncio.sleep(20)
+    found.clear()
+    spent = Spent(server)
+    await asyncio.sleep(60 * minutes - 1)
+    shares, looks = spent.shares(), list(found)
+    await doing
+    return {
+        "looks": figures([taken for _, taken in looks]),
+        "by_script": sum(k != "news" for k, _ in looks),
+        "cores": shares,
+    }
 
 
 async def page_tab(number: int, tabs: int, port: int, until: float, context: Any) -> None:
@@ -286,11 +281,23 @@ def main() -> None:
     parser.add_argument("--tabs", type=int, default=30)
     parser.add_argument("--browser", type=int, default=0, help="how many of the tabs are pages of one Chromium")
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--idle", action="store_true", help="nobody touches the tabs, while a job waits in the queue")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "reruns"
         log.touch()
         process, port = serve(asked.workspace.resolve(), log)
+        if asked.idle:
+            try:
+                resting = asyncio.run(rest(process.pid, port, asked.tabs, asked.minutes))
+            finally:
+                process.terminate()
+                process.wait(timeout=20)
+            print(json.dumps(resting, indent=1))
+            append_result(
+                "tabs_idle", {"tabs": asked.tabs, "minutes": asked.minutes, **resting}, packages=("streamlit",)
+            )
+            return
         try:
             seen = asyncio.run(act(process.pid, port, asked.tabs, asked.browser, asked.minutes))
         finally:

@@ -1,42 +1,126 @@
 """Ten jobs queued by three browsers at once: does each run once, and do pages stay quick meanwhile?
 
 ``python -m benchmarks.ten_jobs --workspace DIR`` (a finished demonstration; it is copied). Three browsers ask by
-mouse for four runs, three models, a report and two exports; three more sessions then open pages over websockets, one
-after the other, until the last job has ended. A rerun's time is taken at the socket, from the request to the message
-that the script has finished. Every page was opened once before the jobs began.
+mouse for four runs, three models, a report and two exports, and stay open. Three more sessions act over websockets as
+people do until the last job has ended: they open pages, change a widget of each, let the parts that look again by
+themselves do so, and open each new run as soon as it is finished. A rerun's time is taken at the socket, from the
+request to the message that the script has finished, and noted with its page, its kind and what the jobs did at that
+moment. Every page was opened once before the jobs began; every page of a new run is opened for the first time.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import random
 import re
 import shutil
 import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from benchmarks.by_mouse import serving
 from benchmarks.common import append_result
+from benchmarks.visiting import act, stay, visit
+from benchmarks.walking import serving
 from core.jobs.asking import book, log_tail
+from core.jobs.book import JobInfo
 from core.workspace import Workspace, open_workspace
 from tests.browser import driver
 
-PAGES = ("jobs", "runs", "datasets", "outputs", "", "browse")
+LOOKING = ("", "browse", "map", "outliers", "clusters", "duplicates", "drift")
+PAGES = (*LOOKING, "review", "predict", "evaluate", "jobs", "runs", "datasets", "outputs")
+UNWANTED = ("verdict", "reviewer", "start_", "train_", "bring_")
+"""Widgets that visitors leave alone: decisions, and forms of work that the browsers fill in."""
 SESSIONS = 3
 JOBS = 10
-LIMIT = 240.0
-_SOCKET = {"max_size": None, "subprotocols": ["streamlit"], "open_timeout": 120, "ping_timeout": None}
+LIMIT = 200.0
+THINKS = 2.0
+"""Seconds that a visitor stays on a page."""
+QUICK = 0.5
+NEAR = 3.0
+"""Seconds after a job began or ended that count as its moment."""
 
 
-def ask_by_mouse(running: Browser, address: str) -> float:
+@dataclass(frozen=True)
+class Rerun:
+    """One rerun as its visitor saw it; ``first`` is the first drawing of this page for a new run by anybody."""
+
+    page: str
+    kind: str
+    at: float
+    seconds: float
+    first: bool
+
+
+class Watch:
+    """What the visitors and the one who queues know of each other."""
+
+    def __init__(self, before: Sequence[int]) -> None:
+        self._before = frozenset(before)
+        self.warm = threading.Barrier(SESSIONS + 1)
+        self.over = threading.Event()
+        self.found: list[Rerun] = []
+        self.failed = 0
+        self.new_runs: list[int] = []
+        self._drawn: set[tuple[str, int]] = set()
+
+    def jobs(self, space: Workspace) -> list[JobInfo]:
+        """The jobs that were asked for since."""
+        return [job for job in book(space).jobs() if job.id not in self._before]
+
+    def note(self, run: int) -> Callable[[str, str, float, float], None]:
+        """What takes down the reruns of a visit to a new run, 0 for one that was there before."""
+
+        def take(page: str, kind: str, at: float, seconds: float) -> None:
+            first = bool(run) and kind == "page" and (page, run) not in self._drawn
+            self._drawn.add((page, run))
+            self.found.append(Rerun(page or "overview", kind, at, seconds, first))
+
+        return take
+
+
+async def session(number: int, port: int, watch: Watch) -> None:
+    """One visitor: every page once, then at random until it is over."""
+    chance = random.Random(number)
+    to_open: list[tuple[int, str]] = []
+    known = 0
+    async with visit(port, unwanted=UNWANTED) as visitor:
+        for page in PAGES:
+            await visitor.open(page)
+        await asyncio.to_thread(watch.warm.wait, 200)
+        watch.found.clear()
+        while not watch.over.is_set():
+            for run in watch.new_runs[known:]:
+                to_open += [(run, page) for page in LOOKING[number::SESSIONS]]
+            known = len(watch.new_runs)
+            run, page = to_open.pop(0) if to_open else (0, chance.choice(PAGES))
+            note = watch.note(run)
+            await act(visitor, page, f"run={run}" if run else "", chance, note, port)
+            await stay(visitor, page, THINKS, note)
+        watch.failed += visitor.failed
+
+
+def visitors(port: int, watch: Watch) -> threading.Thread:
+    """The sessions, in a thread of their own."""
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(session(n, port, watch) for n in range(SESSIONS)))
+
+    thread = threading.Thread(target=lambda: asyncio.run(all_of_them()), daemon=True)
+    thread.start()
+    return thread
+
+
+def ask_by_mouse(pages: Sequence[Page], address: str, side: int) -> float:
     """Ten jobs from three contexts in turns; seconds between the first and the last click."""
-    pages = [running.new_context(viewport={"width": 1440, "height": 900}).new_page() for _ in range(3)]
     for page, path in zip(pages, ("runs", "predict", "outputs"), strict=True):
         page.set_default_timeout(60_000)
         page.goto(f"{address}/{path}")
@@ -49,15 +133,14 @@ def ask_by_mouse(running: Browser, address: str) -> float:
     clicks = []
     kinds = ["Report, one HTML file", "Table, CSV", "Table, JSON"]
     for turn in range(4):
-        _fill(runs, "start_name", f"side {64 + 32 * turn}")
-        _fill(runs, "start_side", str(64 + 32 * turn))
+        _fill(runs, "start_name", f"side {side + 32 * turn}")
+        _fill(runs, "start_side", str(side + 32 * turn))
         clicks.append(_press(runs, "start_run"))
         if turn < 3:
             _fill(models, "train_name", f"model-{turn}")
             clicks.append(_press(models, "train_start"))
             _choose(outputs, "As", kinds[turn])
             clicks.append(_press(outputs, "make_it"))
-    runs.wait_for_timeout(3000)  # the last click is on its way to the server; a closed browser would take it along
     return max(clicks) - min(clicks)
 
 
@@ -87,78 +170,81 @@ def _press(page: Page, key: str) -> float:
     return at
 
 
-async def session(number: int, port: int, warm: threading.Event, over: threading.Event, found: list[float]) -> None:
-    """One visitor: every page once, then page after page until it is over."""
-    import websockets
-    from streamlit.proto.BackMsg_pb2 import BackMsg
-    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-    from streamlit.util import calc_hash
-
-    address = f"ws://127.0.0.1:{port}/_stcore/stream"
-    turn = 0
-    async with websockets.connect(address, **_SOCKET) as connection:  # type: ignore[arg-type]
-        while not over.is_set():
-            if turn == len(PAGES):
-                warm.set()
-            message = BackMsg()
-            message.rerun_script.page_script_hash = calc_hash(PAGES[(turn + number) % len(PAGES)])
-            began = time.monotonic()
-            await connection.send(message.SerializeToString())
-            while True:
-                answer = ForwardMsg()
-                answer.ParseFromString(await connection.recv())  # type: ignore[arg-type]
-                if answer.WhichOneof("type") == "script_finished":
-                    break
-            found.append(time.monotonic() - began)
-            turn += 1
-            await asyncio.sleep(2.0)
+def queued(running: Browser, space: Workspace, address: str, side: int, watch: Watch) -> tuple[float, float]:
+    """Queue and wait until all has ended; seconds between first and last click, and from there to the end."""
+    pages = [running.new_context(viewport={"width": 1440, "height": 900}).new_page() for _ in range(3)]
+    watch.warm.wait(200)
+    clicked = ask_by_mouse(pages, address, side)
+    began = time.monotonic()
+    while time.monotonic() - began < LIMIT:
+        pages[0].wait_for_timeout(1000)  # the browsers go on meanwhile
+        jobs = watch.jobs(space)
+        ended = sorted((job for job in jobs if job.kind == "run" and job.state == "done"), key=lambda job: job.id)
+        watch.new_runs += [int(job.result["run"]) for job in ended[len(watch.new_runs) :]]
+        if len(jobs) >= JOBS and all(job.state not in ("waiting", "running") for job in jobs):
+            break
+    took = time.monotonic() - began
+    pages[0].wait_for_timeout(6000)  # the last run is looked at too
+    return clicked, took
 
 
-def visitors(port: int, warm: threading.Event, over: threading.Event) -> tuple[threading.Thread, list[list[float]]]:
-    """The sessions, in a thread of their own; their times as they come."""
-    found: list[list[float]] = [[] for _ in range(SESSIONS)]
+def moment(rerun: Rerun, jobs: Sequence[JobInfo]) -> str:
+    """What the jobs did while a rerun was made."""
+    if rerun.first:
+        return "first look at a new run"
+    until = rerun.at + rerun.seconds
+    for name, moments in (
+        ("a job has just ended", [job.finished_at for job in jobs]),
+        ("a job has just begun", [job.started_at for job in jobs]),
+    ):
+        if any(at and rerun.at - NEAR <= at.timestamp() <= until for at in moments):
+            return name
+    return "meanwhile"
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(session(n, port, warm, over, found[n]) for n in range(SESSIONS)))
 
-    thread = threading.Thread(target=lambda: asyncio.run(all_of_them()), daemon=True)
-    thread.start()
-    return thread, found
+def figures(reruns: Sequence[Rerun]) -> dict[str, Any]:
+    """How many, and how long they took."""
+    times = sorted(rerun.seconds for rerun in reruns)
+    return {
+        "reruns": len(times),
+        "under_half_a_second": round(sum(second < QUICK for second in times) / len(times), 4),
+        "median_seconds": round(statistics.median(times), 3),
+        "p95_seconds": round(times[int(0.95 * len(times))], 3),
+        "worst_seconds": round(times[-1], 3),
+    }
 
 
-def measured(space: Workspace, address: str) -> dict[str, Any]:
+def by(reruns: Sequence[Rerun], name: Callable[[Rerun], str]) -> dict[str, dict[str, Any]]:
+    """`figures` of each kind."""
+    return {kind: figures([one for one in reruns if name(one) == kind]) for kind in sorted({*map(name, reruns)})}
+
+
+def measured(space: Workspace, address: str, side: int) -> dict[str, Any]:
     """Queue, watch, count."""
-    port = int(address.rpartition(":")[2])
-    warm, over = threading.Event(), threading.Event()
-    thread, found = visitors(port, warm, over)
-    warm.wait(120)
+    watch = Watch([job.id for job in book(space).jobs()])
+    thread = visitors(int(address.rpartition(":")[2]), watch)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=driver.chromium(), headless=True, args=list(driver._FLAGS))
-        seconds = ask_by_mouse(running, address)
+        clicked, took = queued(running, space, address, side, watch)
+        watch.over.set()
+        thread.join(30)
         running.close()
-    counts = [len(times) for times in found]  # what came before the queue was full is not counted
-    began = time.monotonic()
-    jobs = book(space).jobs()
-    while any(job.state in ("waiting", "running") for job in jobs) and time.monotonic() - began < LIMIT:
-        time.sleep(0.5)
-        jobs = book(space).jobs()
-    took = time.monotonic() - began
-    over.set()
-    thread.join(30)
-    times = sorted(second for before, each in zip(counts, found, strict=True) for second in each[before:])
+    jobs = watch.jobs(space)
     begins = {job.id: sum(": begins" in line for line in log_tail(space.root, job.id, 1000)) for job in jobs}
+    slow = sorted(watch.found, key=lambda rerun: -rerun.seconds)[:12]
     return {
         "jobs": len(jobs),
-        "queued_within_seconds": round(seconds, 1),
+        "queued_within_seconds": round(clicked, 1),
         "done": sum(job.state == "done" for job in jobs),
         "run_once": sum(job.attempts == 1 and begins[job.id] == 1 for job in jobs),
         "states": {job.title: f"{job.state} {job.error}" for job in jobs if job.state != "done"},
         "seconds_until_the_last": round(took, 1),
-        "reruns": len(times),
-        "median_seconds": round(statistics.median(times), 3),
-        "p95_seconds": round(times[min(len(times) - 1, int(0.95 * len(times)))], 3),
-        "worst_seconds": round(times[-1], 3),
-        "under_half_a_second": round(sum(second < 0.5 for second in times) / len(times), 4),
+        "errors_on_pages": watch.failed,
+        **figures(watch.found),
+        "by_kind": by(watch.found, lambda rerun: rerun.kind),
+        "by_moment": by(watch.found, lambda rerun: moment(rerun, jobs)),
+        "by_page": by(watch.found, lambda rerun: rerun.page),
+        "slowest": [[one.page, one.kind, moment(one, jobs), round(one.seconds, 3)] for one in slow],
     }
 
 
@@ -166,6 +252,7 @@ def main() -> None:
     """Measure once and write a line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=160, help="side of the first run's pictures")
     parser.add_argument("--dry", action="store_true", help="write no line")
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -173,11 +260,11 @@ def main() -> None:
         shutil.copytree(wish.workspace, workspace)
         space = open_workspace(workspace, create=False)
         with serving(workspace, workspace) as address:
-            figures = measured(space, address)
+            found = measured(space, address, wish.side)
         space.close()
-    print(figures)
+    print(json.dumps(found, indent=1))
     if not wish.dry:
-        append_result("ten_jobs", figures, packages=("streamlit", "huey"))
+        append_result("ten_jobs", found, packages=("streamlit", "huey"))
 
 
 if __name__ == "__main__":
