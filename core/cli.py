@@ -20,7 +20,7 @@ from core.commands.evaluating import add_evaluate
 from core.commands.explaining import add_explain
 from core.commands.exporting import add_export
 from core.commands.learning import add_learning
-from core.commands.options import DeviceOption, JsonOption, WorkersOption, WorkspaceOption
+from core.commands.options import DeviceOption, JsonOption, PrepareOption, WorkersOption, WorkspaceOption
 from core.commands.reporting import add_report
 from core.commands.rerunning import add_rerun
 from core.console import Console
@@ -229,13 +229,7 @@ def run(
     ] = None,
     regions: Annotated[str, typer.Option(metavar="KIND", help="image, tiles:2x3 or boxes.")] = "image",
     short_side: Annotated[int, typer.Option(metavar="PIXELS", help="Shorter side of the network's input.")] = 224,
-    prepare: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="STEP",
-            help="Change pictures before they are embedded: crop:0.8, gray-world, restore, clahe:2 …; repeatable.",
-        ),
-    ] = None,
+    prepare: PrepareOption = None,
     batch: Annotated[int, typer.Option(metavar="N", help="Regions in one forward pass.")] = 32,
     device: DeviceOption = "auto",
     precision: Annotated[str, typer.Option(metavar="NAME", help="auto, fp32 or bf16.")] = "auto",

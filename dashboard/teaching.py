@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.errors import CoreError
-from dashboard import catalogued, conditions_built, following, parts, predicting, words
+from core.processing.steps import in_words
+from dashboard import catalogued, conditions_built, following, parts, predicting, preparing, words
 from dashboard.boundary import explain
 from dashboard.desk import ask
 
@@ -52,6 +53,7 @@ def _training(view: View) -> None:
         name = st.text_input("Name of the model", value=_free(models), key="train_name", max_chars=80).strip()
         preset = st.selectbox("How", list(PRESETS), key="train_preset", format_func=PRESETS.__getitem__)
     where: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     embedder, side, epochs, decisions = "demo", 0, 0, False
     with st.expander("Settings; the given ones are right for most", key="train_more"):
         where = conditions_built.builder("train_where", "Learn from", images, "Every labelled image.")
@@ -65,6 +67,7 @@ def _training(view: View) -> None:
         embedder = left.selectbox("Network", NETWORKS, key="train_embedder", accept_new_options=True) or "demo"
         side = middle.number_input("Shorter side, pixels; 0: the preset's", 0, 2048, 0, step=32, key="train_side")
         epochs = right.number_input("Epochs of a whole network; 0: the preset's", 0, 200, 0, key="train_epochs")
+        steps = _prepared(view, images)
     if name in models:
         parts.note("A model of this name is there; it is replaced when the new one is ready.")
     arguments: dict[str, Any] = {
@@ -76,20 +79,33 @@ def _training(view: View) -> None:
         "short_side": int(side) or None,
         "epochs": int(epochs) or None,
         "decisions": bool(decisions),
+        "steps": list(steps),
     }
     if st.button("Train it", key="train_start", type="primary") and _sound(space, arguments):
         ask(space, "train", f"Train {name}", arguments, key="train")
         st.rerun()
 
 
+def _prepared(view: View, images: pd.DataFrame) -> tuple[str, ...]:
+    """The preprocessing of what the model is shown; the open run's where the visitor wants it."""
+    given = view.run.settings.embed.steps
+    if given and st.checkbox(f"The open run's preprocessing: {in_words(given)}", value=True, key="train_as_run"):
+        return given
+    steps = preparing.builder("train_steps")
+    preparing.before_and_after(view.workspace, images, steps, "train")
+    return steps
+
+
 def _sound(space: Workspace, arguments: dict[str, Any]) -> bool:
     """Whether a training can begin; what stands in its way is said here and not by a failed job."""
     from core.learn.models import model_folder
     from core.learn.recipes import preset_settings
+    from core.settings import EmbedSettings
 
     try:
         model_folder(space, arguments["name"])
-        preset_settings(arguments["preset"], tuple(arguments["datasets"]), short_side=arguments["short_side"])
+        body = EmbedSettings(embedder=arguments["embedder"], steps=tuple(arguments["steps"]))
+        preset_settings(arguments["preset"], tuple(arguments["datasets"]), body, short_side=arguments["short_side"])
     except CoreError as error:
         parts.empty(*explain(error))
         return False

@@ -16,6 +16,7 @@ from core.commands.options import (
     JsonOption,
     ModelArgument,
     Opened,
+    PrepareOption,
     Told,
     WhereOption,
     WorkersOption,
@@ -66,6 +67,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
             typer.Option("--decisions", help="Learn from what reviewers named in images without labels, too."),
         ] = False,
         short_side: Annotated[int | None, typer.Option(metavar="PIXELS", help="Shorter side of the input.")] = None,
+        prepare: PrepareOption = None,
         init_from: Annotated[
             str | None, typer.Option(metavar="MODEL", help="Begin from this model, when a whole network is trained.")
         ] = None,
@@ -92,7 +94,7 @@ def add_learning(app: typer.Typer, default: Path, told: Told, opened: Opened) ->
 
         console = Console(as_json=as_json)
         with told(console), opened(workspace, create=False) as there:
-            network: dict[str, Any] = {"embedder": embedder, "device": device}
+            network: dict[str, Any] = {"embedder": embedder, "device": device, "steps": tuple(prepare or ())}
             if weights is not None:
                 network["weights"] = str(weights.expanduser().resolve())
             changes: dict[str, Any] = {

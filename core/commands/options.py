@@ -30,6 +30,13 @@ WorkersOption = Annotated[
     int, typer.Option("--workers", min=0, help="Processes or threads that read images; 0 means one a core.")
 ]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps.")]
+PrepareOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="STEP",
+        help="Change what the network is shown: crop:0.8, gray-world, restore, clahe:2 …; repeatable.",
+    ),
+]
 RunArgument = Annotated[int, typer.Argument(metavar="RUN", help="Number of the run.")]
 DatasetsArgument = Annotated[list[str], typer.Argument(metavar="DATASET...", help="Names given at import.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model of the workspace, or its folder.")]

@@ -102,7 +102,8 @@ def run(task: Task) -> dict[str, Any]:
         again=bool(task.arguments.get("again")),
     )
     task.say(outcome.sentence)
-    return {"run": outcome.info.id, "sentence": outcome.sentence.splitlines()[0]}
+    made = "It was made before, and nothing had changed. " if outcome.reused else ""
+    return {"run": outcome.info.id, "sentence": f"{made}{outcome.counted}"}
 
 
 def export(task: Task) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.artefacts import digest
+from core.artefacts import canonical_json, digest
 from core.device import choose_device, choose_precision
 from core.embed.anatomy import Anatomy, Pool
 from core.embed.embedder import Embedder
@@ -26,6 +26,7 @@ from core.embed.prepare import PREPARATION_VERSION
 from core.embed.torchvision_embedders import build_network, normalisation
 from core.errors import ModelError
 from core.learn.pooling import Pooling
+from core.processing.applying import PROCESSING_VERSION
 from core.settings import EmbedSettings
 
 DEMO = "demo"
@@ -68,6 +69,7 @@ def body_facts(embedder: Embedder, pooling: Pooling) -> dict[str, Any]:
         "multiple": embedder.multiple,
         "preparation": PREPARATION_VERSION,
         "steps": list(settings.steps),
+        **({"processing": PROCESSING_VERSION} if settings.steps else {}),
         "digest": tensors_digest(part_tensors(embedder.body, embedder.ending)),
     }
 
@@ -95,6 +97,11 @@ def open_body(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, device
         raise ModelError(
             f"the model was trained on pictures prepared by version {facts['preparation']}, this is version "
             f"{PREPARATION_VERSION}; train the model again"
+        )
+    if facts.get("steps") and facts.get("processing", PROCESSING_VERSION) != PROCESSING_VERSION:
+        raise ModelError(
+            f"the model was trained on pictures whose preprocessing was of version {facts['processing']}, this is "
+            f"version {PROCESSING_VERSION}; train the model again"
         )
     settings = EmbedSettings(
         embedder=str(facts["embedder"]),
@@ -128,7 +135,8 @@ def assembled(settings: EmbedSettings, tensors: Mapping[str, Tensor], of: str, k
     precision = choose_precision(settings.precision, choose_device(settings.device))
     anatomy, mean, deviation = empty_anatomy(settings)
     fill_anatomy(anatomy, tensors, settings)
-    base = key or digest("model body", of, str(settings.short_side), str(settings.max_aspect))
+    prepared = [canonical_json([settings.steps, PROCESSING_VERSION])] if settings.steps else []
+    base = key or digest("model body", of, str(settings.short_side), str(settings.max_aspect), *prepared)
     own = base if precision == "fp32" else digest(base, precision)
     return ready(settings, anatomy, mean, deviation, dimension=_dimension(anatomy, settings), key=own)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.processing.steps import in_words
+
 
 def model_card(facts: Mapping[str, Any]) -> str:
     """Markdown from a model's facts; names of concepts and datasets are text and cannot become markup."""
@@ -24,6 +26,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "## What it is",
         "",
         f"- Body: {_text(body['embedder'])}, pictures resized whole to a shorter side of {body['short_side']} pixels.",
+        *([f"- Preprocessing of whatever it is shown: {in_words(body['steps'])}."] if body.get("steps") else []),
         f"- {len(facts['label_tree'])} concepts in {len(facts['heads'])} head(s): "
         + ", ".join(f"{_text(head['name'])} ({head['kind']}, {len(head['columns'])})" for head in facts["heads"]),
         f"- Thresholds: {_text(facts['thresholds']['rule'])}.",

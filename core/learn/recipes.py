@@ -13,6 +13,7 @@ from core.learn.labels import RareRule
 from core.learn.losses import LossKind
 from core.learn.pooling import Pooling
 from core.learn.thresholds import ThresholdRule
+from core.processing.steps import crop_of
 from core.settings import EmbedSettings, RegionSettings
 
 Method = Literal["probe", "network"]
@@ -145,6 +146,7 @@ class TrainSettings:
         preset: Name it came from, for people.
         method: ``probe`` (the body stays as it is) or ``network`` (all layers learn).
         heads: Heads asked for; one `multi` head of all concepts when empty.
+        embed: The body, and the preprocessing (``steps``) of everything that it is shown, now and whenever it is asked.
         crop: Share of each side of a region that is looked at, its middle; 1 is all of it.
         validation, held_out: Shares of the images, by group, for choosing (thresholds, calibration, when to stop) and
             for judging; the rest is for training.
@@ -182,6 +184,8 @@ class TrainSettings:
         _require(len(self.datasets) > 0, "training needs at least one dataset")
         _require(self.method in ("probe", "network"), f"a method is probe or network, got {self.method!r}")
         _require(0.1 <= self.crop <= 1.0, f"crop must be in [0.1, 1], got {self.crop}")
+        whole = self.regions.kind == "image" or crop_of(self.embed.steps) == 1.0
+        _require(whole, f"a central crop is for whole images; with regions {self.regions} leave the step out")
         _require(0.05 <= self.validation <= 0.5, f"validation must be in [0.05, 0.5], got {self.validation}")
         _require(0.0 <= self.held_out <= 0.5, f"held_out must be in [0, 0.5], got {self.held_out}")
         _require(1 <= self.folds <= MOST_FOLDS, f"folds must be in [1, {MOST_FOLDS}], got {self.folds}")
