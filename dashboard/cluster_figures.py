@@ -111,7 +111,7 @@ def _places(tree: Tree, kept: set[int]) -> dict[int, float]:
 def composition(traits: Sequence[Trait], theme: Theme) -> go.Figure:
     """Shares inside of a cluster beside those of all other regions."""
     figure = blank(theme, 60 + 44 * max(1, len(traits)), barmode="group")
-    names = [plain(trait.text if len(trait.text) < 40 else trait.text[:38] + "…") for trait in traits]
+    names = [plain(trait.said if len(trait.said) < 40 else trait.said[:38] + "…") for trait in traits]
     p = theme.palette
     for called, shares, colour in (
         ("all others", [trait.outside for trait in traits], p.reference),

@@ -19,16 +19,20 @@ from core.clusters.portraits import kinds_within
 from core.errors import CoreError
 from core.review.deciding import Act, decide, undo
 from core.review.estimating import wilson
+from core.review.standing import recent
 from core.review.verdicts import verdicts
 from dashboard import parts, words
 from dashboard.gallery import gallery
 
 if TYPE_CHECKING:
+    from core.review.standing import DecisionEntry
     from dashboard.clustering import Clustered
     from dashboard.state import View
 
 SAMPLE = 24
-_SAID, _ACT = "cluster_said", "cluster_act"
+_SAID = "cluster_said"
+_NOTE = "labelled as a cluster"
+"""How the note of a decision begins that labelled a whole cluster: by it the labels are found to be taken back."""
 _DOES = {
     "name": "naming",
     "merge": "merging",
@@ -189,9 +193,22 @@ def labelling(view: View, clusters: Clustered, number: int) -> None:
                 args=(view, members[~np.isin(members, wrong)], concept, len(sample), len(wrong)),
                 help="Sign with your name first" if not _actor() else None,
             )
-        if act := st.session_state.get(_ACT):
-            st.button("Take the labels back", key="cluster_unlabel", on_click=_unlabel, args=(view, *act))
+        if before := _last_labels(view):
+            st.button(
+                parts.unmarked(f"Take the labels back ({before.concept})"),
+                key="cluster_unlabel",
+                on_click=_unlabel,
+                args=(view, before.act, before.actor),
+                icon=":material/undo:",
+                help="Those that you gave to a whole cluster last, whenever that was",
+            )
         told()
+
+
+def _last_labels(view: View) -> DecisionEntry | None:
+    """The first decision of this person's last labelling of a whole cluster that still stands."""
+    known = recent(view.workspace.database, view.run.id, _actor()) if _actor() else []
+    return next((entry for entry in known if entry.note.startswith(_NOTE)), None)
 
 
 def _label(view: View, rows: np.ndarray, concept: str, looked_at: int, wrong: int) -> None:
@@ -201,10 +218,9 @@ def _label(view: View, rows: np.ndarray, concept: str, looked_at: int, wrong: in
             st.session_state[_SAID] = "this workspace's list of verdicts has none for a taxon; add one first"
             return
         regions = tuple(int(region) for region in view.run.table["region_id"].to_numpy()[rows])
-        note = f"labelled as a cluster; sample of {looked_at}, {wrong} wrong"
+        note = f"{_NOTE}; sample of {looked_at}, {wrong} wrong"
         act = Act(uuid4().hex, _actor(), view.run.id, taxon, regions, concept=concept, note=note, scope="selection")
         decide(view.workspace.database, act, now=_now())
-        st.session_state[_ACT] = (act.key, act.actor)
         st.session_state[_SAID] = f"{words.plural(len(regions), 'region')} labelled"
     except CoreError as error:
         st.session_state[_SAID] = str(error)
@@ -213,7 +229,6 @@ def _label(view: View, rows: np.ndarray, concept: str, looked_at: int, wrong: in
 def _unlabel(view: View, act: str, actor: str) -> None:
     try:
         undo(view.workspace.database, key=uuid4().hex, act=act, actor=actor, now=_now())
-        st.session_state[_ACT] = None
         st.session_state[_SAID] = "the labels were taken back"
     except CoreError as error:
         st.session_state[_SAID] = str(error)

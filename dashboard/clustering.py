@@ -156,9 +156,7 @@ def sorting_sentences(sorting: Sorting) -> list[str]:
         said.append(f"with groups such as dives {by_group:.2f} ({words.plural(sorting.grouped, 'region')})")
     if not said:
         return ["The source names neither concepts nor groups, so nothing says what the clusters sort by."]
-    lines = [
-        "Adjusted mutual information, where 0 is what chance gives and 1 the same division: " + ", ".join(said) + "."
-    ]
+    lines = []
     if len(said) == 2:
         if by_group > by_concept + 0.05:
             lines.append(
@@ -172,5 +170,8 @@ def sorting_sentences(sorting: Sorting) -> list[str]:
                 "Concepts and dives agree with the clusters about equally: where species keep to certain dives, this "
                 "figure cannot tell the two apart."
             )
+    lines.append(
+        "Adjusted mutual information, where 0 is what chance gives and 1 the same division: " + ", ".join(said) + "."
+    )
     lines.append("Noise is left out, and a region with several concepts counts by its rarest one.")
     return lines

@@ -41,6 +41,12 @@ class Trait:
     outside: float
     tells: float
 
+    @property
+    def said(self) -> str:
+        """The text with what it is, where it does not say so itself: ``camera 4:3``, ``group 000145``."""
+        bare = self.kind in ("camera", "group", "site") and self.text[:1].isdecimal()
+        return f"{self.kind} {self.text}" if bare else self.text
+
 
 @dataclass(frozen=True)
 class Traits:
@@ -231,7 +237,7 @@ def short_name(traits: list[Trait]) -> str:
         if trait.kind in kinds or (trait.kind in place and place & set(kinds)) or len(chosen) == MOST_TRAITS:
             continue
         chosen.append(trait)
-    return ", ".join(one.text for one in chosen)
+    return ", ".join(one.said for one in chosen)
 
 
 def commonest(traits: Traits, members: NDArray[np.bool_], kind: str, most: int = 8) -> list[Trait]:

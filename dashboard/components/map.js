@@ -85,7 +85,7 @@ class MapView {
     this.names = data.names;
     this.cards.reset({ items: data.items, sheet: data.sheet });
     this.guests.set(data.guests, data.base);
-    this.layers.offer(data.offered, first ? fromAddress("layers") : null);
+    this.layers.offer(data.offered, first ? fromAddress("layers") : null, { names: data.colouring.name === "cluster" });
     this.density.set(data.density);
     if (this.legendOf !== data.colouring.name) this.legend.set(data.colouring, fromAddress("hide"));
     else this.legend.set(data.colouring, this.legend.toText());

@@ -114,7 +114,7 @@ export function vector(scene, layers) {
     if (shape.circle) add("circle", { cx: shape.circle[0], cy: shape.circle[1], r: shape.circle[2], ...paint });
     if (shape.text !== undefined) {
       add("text", {
-        x: shape.x, y: shape.y, fill: shape.fill, "font-size": shape.size, "font-family": "sans-serif",
+        x: shape.x, y: shape.y, fill: shape.fill, "font-size": shape.size.toFixed(1), "font-family": "sans-serif",
         "font-weight": shape.bold ? 600 : 400, "text-anchor": shape.middle ? "middle" : shape.end ? "end" : "start",
       }, shape.text);
     }

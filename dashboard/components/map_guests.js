@@ -2,7 +2,7 @@
 
 import { Cards, Sheet } from "./map_cards.js";
 
-const SIDE = 7; // pixels of a square
+const FEW = 50; // up to which a square is a larger one
 
 export class Guests {
   constructor(changed) {
@@ -22,9 +22,14 @@ export class Guests {
     this.count = this.groups.reduce((sum, { places }) => sum + places.length, 0);
   }
 
+  // Pixels of a square.
+  side(scale) {
+    return (this.count <= FEW ? 11 : 7) * scale;
+  }
+
   // The square under a place on the screen: `{ cards, row, guest, x, y }`, or null.
   at(px, py, camera, scale) {
-    const reach = (SIDE * scale) / 2 + 2;
+    const reach = this.side(scale) / 2 + 2;
     for (const { places, cards, row } of this.groups) {
       for (let i = places.length - 1; i >= 0; i -= 1) {
         const [x, y] = camera.toScreen(...places[i]);
@@ -35,8 +40,8 @@ export class Guests {
   }
 
   draw(context, { camera, colours, scale, target }) {
-    const side = SIDE * scale;
-    context.lineWidth = 1.6;
+    const side = this.side(scale);
+    context.lineWidth = 2;
     context.strokeStyle = colours.accent;
     const square = ([x, y], wide) => {
       const [px, py] = camera.toScreen(x, y);

@@ -10,7 +10,8 @@ const LAYERS = [
 
 export class Layers {
   constructor(changed) {
-    this.on = Object.fromEntries(LAYERS.map(([name, , on]) => [name, on]));
+    this.usual = Object.fromEntries(LAYERS.map(([name, , on]) => [name, on]));
+    this.on = { ...this.usual };
     this.boxes = new Map();
     const lines = LAYERS.map(([name, label]) => {
       const box = element("input", {
@@ -27,8 +28,13 @@ export class Layers {
     this.root = element("details", { class: "layers" }, element("summary", { title: "What is drawn" }, "Layers"), element("div", {}, ...lines));
   }
 
-  // Layers that this map has; `kept` is what the address says, null when it is not to be asked.
-  offer(names, kept) {
+  // Layers that this map has; `kept` is what the address says, null when it is not to be asked; `usual` says what is on
+  // with this colouring unless someone chose otherwise.
+  offer(names, kept, usual = {}) {
+    for (const [name, on] of Object.entries(usual)) {
+      if (this.on[name] === this.usual[name]) this.on[name] = on;
+      this.usual[name] = on;
+    }
     if (kept) for (const [name] of LAYERS) this.on[name] = kept.split(".").includes(name);
     for (const [name, { box, line }] of this.boxes) {
       line.hidden = !names.includes(name);
@@ -37,7 +43,7 @@ export class Layers {
   }
 
   toText() {
-    if (LAYERS.every(([name, , on]) => this.on[name] === on)) return "";
+    if (LAYERS.every(([name]) => this.on[name] === this.usual[name])) return "";
     return LAYERS.map(([name]) => name).filter((name) => this.on[name]).join(".") || "none";
   }
 }

@@ -43,7 +43,7 @@ def page(view: View) -> None:
         for sentence in clustering.sorting_sentences(clustering.sorting(clusters.key, clusters, view.run)):
             parts.note(sentence)
     with parts.pair("clusters") as (left, right):
-        with left, parts.card("cluster_list", "Clusters", "Largest first."):
+        with left, parts.card("cluster_list", "Clusters", "Largest first. A click on one shows it below."):
             _list(view, clusters)
         with right:
             _tree(view, clusters)
@@ -59,11 +59,20 @@ def page(view: View) -> None:
 def _list(view: View, clusters: Clustered) -> None:
     listed = clustering.listed(clusters.key, clusters, view.run)
     shown = listed.drop(columns="number").assign(share=100 * listed["share"], flagged=100 * listed["flagged"])
+    key = f"cluster_table_{digest(clusters.key)[:12]}"
+
+    def pressed() -> None:
+        cells = st.session_state[key]["selection"]["cells"]
+        if cells:
+            _show(int(listed["number"].iloc[int(cells[0][0])]))
+
     st.dataframe(
         shown,
         hide_index=True,
         height=round(430 * view.theme.scale),
-        key="cluster_table",
+        key=key,
+        on_select=pressed,
+        selection_mode="single-cell",
         column_config={
             "name": st.column_config.TextColumn("cluster", width="medium"),
             "size": st.column_config.NumberColumn("regions", format="localized"),
@@ -135,7 +144,16 @@ def _choice(clusters: Clustered, noise: int) -> int:
     def said(number: int) -> str:
         return "noise, in no cluster" if number == NOISE else clusters.names[number]
 
-    chosen: int = st.selectbox("Look at", offered, key="cluster_shown", format_func=said, on_change=changed)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="cluster_choice"):
+        chosen: int = st.selectbox("Look at", offered, key="cluster_shown", format_func=said, on_change=changed)
+        st.button(
+            f"The noise: {words.plural(noise, 'region')}",
+            key="cluster_to_noise",
+            disabled=not noise or chosen == NOISE,
+            on_click=_show,
+            args=(NOISE,),
+            help="What lies in no cluster, as a list of its own",
+        )
     return chosen
 
 

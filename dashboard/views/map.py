@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ["image_id", "region_id", "path", "set", "x", "y", "cluster", "ood_score", "depth_m"]
 HEIGHT = 640
+NAMED = 50_000
+"""Regions up to which clusters are named whatever the colours say; beyond, their names would be waited for."""
 _FACETS = "facets_shown"
 
 
@@ -103,9 +105,10 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
         guests = [one for one in (another, mine) if one is not None]
         st.toggle("Narrow down", key=_FACETS, bind="query-params", help="Conditions beside the map, with counts")
         parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
-    clusters = clustering.clustered(view) if name == "cluster" else None
-    key = clusters.key if clusters is not None else view.run.key
-    found = _colouring(key, name, view.theme.mode, view, clusters)
+    by_cluster = name == "cluster"
+    clusters = clustering.clustered(view) if by_cluster or len(view.run.table) <= NAMED else None
+    key = clusters.key if clusters is not None and by_cluster else view.run.key
+    found = _colouring(key, name, view.theme.mode, view, clusters if by_cluster else None)
     scene = map_component.Scene(
         named=view.run.key,
         ground=ground,

@@ -211,7 +211,7 @@ def test_the_map_is_saved_with_its_legend(tried):
     text = drawing.value.path().read_text()
     assert text.count("<circle") > 50
     assert ">reference" in text
-    assert "the 100 strangest" in text
+    assert re.search(r">the \d+ strangest<", text)
     assert "of the map's units" in text
 
 

@@ -108,6 +108,9 @@ def test_a_whole_cluster_is_labelled_once_a_sample_was_looked_at_and_the_labels_
             ]
 
         assert all(labelled())
+        app = opened("clusters")  # another visit: the labels can still be taken back by who gave them
+        assert "cluster_unlabel" not in [button.key for button in app.button]
+        app.text_input("cluster_actor").set_value("Ann").run()
         press(app, "cluster_unlabel")
         assert not any(labelled())
     finally:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clusters.naming import all_set_apart, set_apart, short_name, traits_of
+from core.clusters.naming import Trait, all_set_apart, set_apart, short_name, traits_of
 from core.clusters.placing import place
 from core.clusters.portraits import edge, kinds_within, representatives
 from core.clusters.sorting import compare_spaces, group_codes, single_concepts, sorts_by
@@ -46,6 +46,20 @@ def test_what_sets_apart_is_told_and_what_all_share_is_not():
     assert "camera" not in by_kind
     assert short_name(found).startswith("crab, ")
     assert short_name(found).count(",") <= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("camera", "4:3", "camera 4:3"),
+        ("group", "000145", "group 000145"),
+        ("group", "dive 1", "dive 1"),
+        ("depth", "900–920 m", "900–920 m"),
+        ("time", "2020-05-01", "2020-05-01"),
+    ],
+)
+def test_a_bare_number_is_said_with_what_it_is(kind, text, said):
+    assert short_name([Trait(kind, text, 1.0, 0.0, 1.0)]) == said
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60))
