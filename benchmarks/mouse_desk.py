@@ -167,10 +167,10 @@ def _edit(walk: Walk) -> None:
 
 def _card(walk: Walk, name: str) -> Locator:
     """A dataset's card, opened."""
-    title = walk.page.locator("[data-testid=stMain] summary").filter(has_text=re.compile(f"^{name}$")).first
+    title = walk.page.locator("summary").filter(has_text=re.compile(rf"{name}\s*$"))
     card = walk.page.locator("[data-testid=stMain] details").filter(has=title).first
     if card.get_attribute("open") is None:
-        title.click()
+        title.first.click()
         driver.settle(walk.page, 60_000)
     return card
 
@@ -253,8 +253,7 @@ def viewing(walk: Walk, workspace: Path, data: Path) -> None:
 def outputs(walk: Walk, workspace: Path, data: Path) -> None:
     """Reports of a selection and of an evaluation, tables previewed, taken home and opened again; runs put in order."""
     walk.go("Browse")
-    row = walk.page.locator(".facets .row", has_text="flagged").locator("input").first
-    row.check()
+    walk.page.locator(".facets .row input").first.check()
     walk.page.wait_for_timeout(1500)
     driver.settle(walk.page, 60_000)
     walk.did(f"selected: {walk.page.locator('.bs-lead').first.inner_text()}")
@@ -296,6 +295,11 @@ def _downloaded(walk: Walk, workspace: Path, name: str) -> None:
     """Take the newest output of this name home, and open what came from disk."""
     card = walk.page.locator("[class*=st-key-card_output]").filter(has_text=name).first
     card.wait_for(timeout=LONG)
+    card.get_by_text("Look at it").click()
+    driver.settle(walk.page, 60_000)
+    shown = walk.page.frame_locator("iframe").first.locator("h2")
+    shown.first.wait_for(timeout=60_000)
+    walk.did(f"previewed: {shown.count()} sections")
     with walk.page.expect_download() as coming:
         card.get_by_role("button", name="Download").click()
     path = workspace.parent / coming.value.suggested_filename
@@ -307,6 +311,8 @@ def _downloaded(walk: Walk, workspace: Path, name: str) -> None:
 def _runs(walk: Walk) -> None:
     """A run renamed, pinned, put away and taken back."""
     walk.go("Runs")
+    walk.wait("Two runs side by side", 60_000)
+    driver.settle(walk.page)
     lines = walk.page.locator("[data-testid=stMain] details").filter(has_text=re.compile(r"\d+ · "))
     count = lines.count()
     line = lines.last

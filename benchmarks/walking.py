@@ -133,10 +133,13 @@ def import_table(walk: Walk, steps: list[str], options: Callable[[Walk], None] |
     walk.did(f"imported: {walk.page.locator('.bs-lead').first.inner_text()}")
 
 
-def start_run(walk: Walk, name: str, *, reference: bool = True, but: bool = False, step: str = "") -> None:
+def start_run(
+    walk: Walk, name: str, *, reference: bool = True, where: str = "", but: bool = False, step: str = ""
+) -> None:
     """A run on the Runs page, its reference built by clicks; with a step of preprocessing, seen before and after.
 
     Args:
+        where: What tells reference and target apart; the first that is offered where it is left out.
         but: The reference is everything but the commonest value, not that alone.
     """
     walk.go("Runs")
@@ -148,6 +151,10 @@ def start_run(walk: Walk, name: str, *, reference: bool = True, but: bool = Fals
     driver.settle(walk.page, 120_000)
     if reference:
         add = walk.page.locator(".st-key-reference_add button")
+        if where:
+            walk.page.locator(".st-key-reference_new").get_by_role("combobox", name="Where").click()
+            walk.page.get_by_role("option", name=where).first.click()
+            driver.settle(walk.page, 120_000)
         if but:
             walk.page.locator(".st-key-reference_new").get_by_text("is not", exact=True).click()
             driver.settle(walk.page, 120_000)
@@ -199,10 +206,13 @@ def opened_from_notice(walk: Walk, title: str) -> None:
 def report(walk: Walk, workspace: Path) -> int:
     """The newest run's report by the button on Runs, opened from disk without a network; its bytes."""
     walk.go("Runs")
-    newest = walk.page.locator("[data-testid=stMain] details").filter(has_text=re.compile(r"\d+ · ")).first
+    named = walk.page.locator("summary").filter(has_text=re.compile(r"\d+ · "))
+    newest = walk.page.locator("[data-testid=stMain] details").filter(has=named).first
     newest.locator("summary").click()
-    walk.page.locator("[class*=st-key-run_report] button").first.click()
-    walk.page.locator("[class*=st-key-card_output]").first.wait_for(timeout=LONG)
+    driver.settle(walk.page, 60_000)
+    newest.locator("[class*=st-key-run_report] button").first.click()
+    walk.page.wait_for_url("**/outputs*", timeout=60_000)
+    walk.page.locator("[class*=st-key-card_output]").first.wait_for(timeout=180_000)
     (made, *_) = sorted((workspace / "outputs").glob("*report.html"), reverse=True)
     walk.did(f"the report is there, {made.stat().st_size / 1e6:.2f} MB")
     from_disk(walk, made)
@@ -240,9 +250,9 @@ def from_disk(walk: Walk, path: Path) -> None:
     )
 
 
-def two_runs_and_a_report(walk: Walk, workspace: Path) -> None:
-    """What every imported dataset goes through."""
-    start_run(walk, "first")
+def two_runs_and_a_report(walk: Walk, workspace: Path, where: str = "") -> None:
+    """What every imported dataset goes through; `where` as in `start_run`."""
+    start_run(walk, "first", where=where)
     watched_cancelled_resumed(walk)
     opened_from_notice(walk, "Run first")
     walk.whole("overview")

@@ -43,12 +43,16 @@ class RunOutcome:
     @property
     def sentence(self) -> str:
         """What came of it, for people."""
-        counts = self.counts
         again = " (made before; nothing had changed)" if self.reused else ""
+        return f"run {self.info.id} {self.info.name}{again}: {self.counted}\n{self.flag['sentence']}"
+
+    @property
+    def counted(self) -> str:
+        """The counts alone."""
+        counts = self.counts
         return (
-            f"run {self.info.id} {self.info.name}{again}: {counts['regions']:,} regions, "
-            f"{counts['reference']:,} reference, {counts['target']:,} target, {counts['flagged']:,} flagged, "
-            f"{counts['clusters']:,} clusters\n{self.flag['sentence']}"
+            f"{counts['regions']:,} regions, {counts['reference']:,} reference, {counts['target']:,} target, "
+            f"{counts['flagged']:,} flagged, {counts['clusters']:,} clusters"
         )
 
     def to_json(self) -> dict[str, Any]:

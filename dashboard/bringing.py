@@ -203,10 +203,12 @@ def _asked(
     if not plan.reading.records:
         parts.note("There is no image in it, so there is nothing to import.")
         return
-    coming = len(plan.reading.records) - (len(tried.unusable) if tried.whole else 0)
-    if not coming:
+    coming = tried.total - (len(tried.unusable) if tried.whole else 0)
+    if tried.total and not coming:
         parts.note("No file in it can be opened as a picture, so there is nothing to import.")
         return
+    entries = words.plural(len(plan.reading.records), "entry", "entries")
+    wish = f"Import {words.plural(coming, 'image')}" if coming else f"Import {entries} without their files"
     parts.section("Import")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         proposed = (path if path.is_dir() else path.parent).name
@@ -217,7 +219,7 @@ def _asked(
     known = {entry.name for entry in desk.workspace.datasets()}
     if name in known:
         parts.note("A dataset of this name is there: what is new is added, what has changed is read again.")
-    if st.button(f"Import {words.plural(coming, 'image')}", key="bring_import", type="primary"):
+    if st.button(wish, key="bring_import", type="primary"):
         if not name:
             parts.note(sentence("a dataset needs a name"))
             return

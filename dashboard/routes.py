@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from core.errors import ImageError
 from core.processing.steps import checked
-from dashboard import assets, news, review_routes, sheets, state, why_routes
+from dashboard import assets, news, report_routes, review_routes, sheets, state, why_routes
 from dashboard.access import SAFETY, guarded, refusal
 from dashboard.answers import FOREVER, REVALIDATE, binary, digest, nothing, number
 from dashboard.bodies import BODIES
@@ -165,5 +165,6 @@ def table() -> list[Route]:
         Route(f"{base}/news", guarded(news.route)),
         Route(f"{base}/module/{{version}}/{{name}}", guarded(module)),
         *review_routes.table(base),
+        *report_routes.table(base),
         Route(f"{base}/{{rest:path}}", guarded(otherwise)),
     ]

@@ -12,7 +12,7 @@ import streamlit as st
 from core.console import duration
 from core.jobs.doing import outputs_folder
 from core.publish.writing import FORMATS, WRITERS
-from dashboard import choosing, evaluating, following, parts, reopened, state
+from dashboard import choosing, evaluating, following, parts, reopened, report_routes, state
 from dashboard.desk import Desk, ask
 
 if TYPE_CHECKING:
@@ -118,5 +118,8 @@ def _file(path: Path) -> None:
         if path.suffix.lower() in _PREVIEWED:
             with st.expander("First lines", key=f"output_look_{path.name}"), path.open("rb") as file:
                 st.code(file.read(_PREVIEW_BYTES).decode("utf-8", "replace"), language=None)
-        elif path.suffix == ".html":
+        elif (address := report_routes.address(path)) is not None:
             parts.note("Opens in any browser, without a network.")
+            with st.expander("Look at it", key=f"output_look_{path.name}", on_change="rerun") as place:
+                if place.open:
+                    st.iframe(address, height=640)

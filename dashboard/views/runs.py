@@ -39,37 +39,43 @@ def page(desk: Desk) -> None:
 
 
 def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
-    journal = desk.workspace.journal
-    mark = "📌 " if pinned else ""
     state = "" if info.state == "done" else f" ({info.state})"
-    with st.expander(f"{mark}{info.id} · {parts.unmarked(info.name)}{state}", key=f"run_{info.id}"):
-        counts = info.counts
-        names = ("images", "reference", "target", "flagged", "clusters")
-        if counts:
-            parts.tiles([(words.count(counts[name]), name, "") for name in names if name in counts])
-        parts.note(sentence(info.error) if info.error else "")
-        parts.facts(
-            [
-                ("data", ", ".join(info.settings.datasets)),
-                ("reference", " and ".join(info.settings.reference) or "every image"),
-                ("target", " and ".join(info.settings.target) or "everything outside the reference"),
-                ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
-                ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
-                ("embedded", starting.regions_in_words(str(info.settings.regions))),
-                ("map", remaking.projection_in_words(info.settings.projection)),
-                ("clusters", remaking.clusters_in_words(info.settings.clusters)),
-                ("neighbours", _searched(desk.workspace, info)),
-                ("begun", words.when(datetime.fromisoformat(info.created_at))),
-                ("computing took", _took(desk.workspace, info)),
-            ]
-        )
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            name = st.text_input("Name", value=info.name, key=f"run_name_{info.id}", max_chars=200)
-            if st.button("Rename", key=f"run_rename_{info.id}", disabled=name == info.name):
-                journal.rename(info.id, name)
-                st.rerun()
-        with st.container(horizontal=True):
-            _buttons(desk, info, pinned)
+    title = f"{info.id} · {parts.unmarked(info.name)}{state}"
+    icon = ":material/push_pin:" if pinned else None
+    # Its own state: what is open stays open when the card moves, and what is closed costs nothing.
+    with st.expander(title, key=f"run_{info.id}", icon=icon, on_change="rerun") as place:
+        if place.open:
+            _card(desk, info, pinned)
+
+
+def _card(desk: Desk, info: RunInfo, pinned: bool) -> None:
+    counts = info.counts
+    names = ("images", "reference", "target", "flagged", "clusters")
+    if counts:
+        parts.tiles([(words.count(counts[name]), name, "") for name in names if name in counts])
+    parts.note(sentence(info.error) if info.error else "")
+    parts.facts(
+        [
+            ("data", ", ".join(info.settings.datasets)),
+            ("reference", " and ".join(info.settings.reference) or "every image"),
+            ("target", " and ".join(info.settings.target) or "everything outside the reference"),
+            ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
+            ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
+            ("embedded", starting.regions_in_words(str(info.settings.regions))),
+            ("map", remaking.projection_in_words(info.settings.projection)),
+            ("clusters", remaking.clusters_in_words(info.settings.clusters)),
+            ("neighbours", _searched(desk.workspace, info)),
+            ("begun", words.when(datetime.fromisoformat(info.created_at))),
+            ("computing took", _took(desk.workspace, info)),
+        ]
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name", value=info.name, key=f"run_name_{info.id}", max_chars=200)
+        if st.button("Rename", key=f"run_rename_{info.id}", disabled=name == info.name):
+            desk.workspace.journal.rename(info.id, name)
+            st.rerun()
+    with st.container(horizontal=True):
+        _buttons(desk, info, pinned)
 
 
 def _buttons(desk: Desk, info: RunInfo, pinned: bool) -> None:

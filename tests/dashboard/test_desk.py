@@ -19,6 +19,7 @@ from core.errors import WorkspaceError
 from core.jobs.asking import ask, book
 from core.jobs.lanes import LANE_OF
 from core.jobs.worker import Worker
+from core.learn.models import read_facts
 from core.serving import ROOTS_VARIABLE
 from core.workspace import open_workspace
 from dashboard import catalogued, correcting, finding, leading, mapping, sending, state
@@ -95,6 +96,8 @@ def test_runs_are_renamed_pinned_put_away_and_compared(served):
     try:
         app = opened("runs")
         assert "Two runs side by side" in said(app)
+        app.session_state["run_1"] = True  # opened
+        app.run()
         app.button(key="run_pin_1").click().run()
         assert space.journal.pinned() == {1}
         app.button(key="run_pin_1").click().run()
@@ -172,10 +175,12 @@ def test_a_model_is_trained_asked_and_judged_by_clicks_alone(tmp_path, monkeypat
         app.button(key="train_start").click().run()
         assert "a model&#x27;s name is letters" in said(app).lower()
         app.text_input(key="train_name").set_value("first").run()
+        app.multiselect(key="train_steps").set_value(["gray-world"]).run()
         app.button(key="train_start").click().run()
         assert "Train first" in said(app)
         compute.work(until_idle=True)
         assert [(job.kind, job.state, job.error) for job in book(space).jobs()] == [("train", "done", "")]
+        assert read_facts(place / "models" / "first")["settings"]["embed"]["steps"] == ["gray-world"]
         app.run()
         app.button(key="news_open_1").click().run()
         app = opened("predict")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from core.catalogue.schema import Image as ImageRow
-from dashboard import assets, routes, state
+from dashboard import assets, report_routes, routes, state
 from dashboard.access import HostGuard, host_allowed
 from dashboard.bodies import BODIES
 from dashboard.listings import LISTINGS
@@ -322,3 +323,26 @@ def test_a_picture_is_preprocessed_for_viewing_and_keeps_its_size(app):
     refused = get(app, "/bs/image/1?steps=<script>")
     assert refused.status == 422
     assert refused.headers["content-type"].startswith("text/plain")
+
+
+def test_a_report_is_shown_by_its_jobs_number_and_can_do_nothing(app, view):
+    folder = view.workspace.root / "outputs"
+    folder.mkdir(exist_ok=True)
+    (folder / "000012-run1-report.html").write_text("<script>alert(1)</script>")
+    (folder / "000013-other.html").write_text("no report")
+    (folder / "000014-run1-report.html").symlink_to("/etc/hostname")
+    try:
+        answer = get(app, "/bs/report/12")
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert policy.endswith("sandbox")
+        assert "script" not in policy
+        for other in ("13", "14", "15", "0", "12-run1", "..%2fcatalogue.sqlite"):
+            assert get(app, f"/bs/report/{other}").status == 404
+        assert get(app, "/bs/report/12", {"host": "evil.example"}).status == 403
+        assert report_routes.address(folder / "000012-run1-report.html") == "/bs/report/12"
+        assert report_routes.address(folder / "000013-other.html") is None
+    finally:
+        shutil.rmtree(folder)
