@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.common import append_result
 from core.jobs.asking import ask, book, log_tail
 from core.jobs.book import ENDED, JobInfo
-from core.settings import RunSettings
+from core.settings import OodSettings, RunSettings
 from core.workspace import open_workspace
 
 DATASET = "frames"
@@ -160,7 +160,7 @@ class Served:
 
     def ask(self, reference: str) -> int:
         """A run as the Runs page asks for it; the job's number."""
-        settings = RunSettings(datasets=(DATASET,), reference=(reference,), k=10).to_json()
+        settings = RunSettings((DATASET,), (reference,), ood=OodSettings(k=10)).to_json()
         return ask(self._space, "run", "Run frames", {"settings": settings}, actor="benchmark").id
 
     def when(self, job: int, true: Callable[[JobInfo], bool]) -> JobInfo:

@@ -15,6 +15,8 @@ from core.catalogue.regions import concept_descendants, dataset_ids
 from core.catalogue.selections import evaluate
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.settings import RunSettings
     from core.workspace import Workspace
 
@@ -53,15 +55,17 @@ class Cost:
     seconds: float
 
 
-def sets_of(space: Workspace, settings: RunSettings) -> Sets:
+def sets_of(space: Workspace, settings: RunSettings, table: pd.DataFrame) -> Sets:
     """Apply the conditions to the datasets' images.
+
+    Args:
+        table: `core.catalogue.overview.image_table` of the settings' datasets.
 
     Raises:
         SelectionError: a condition cannot be understood.
         WorkspaceError: a dataset is unknown.
     """
     ids = dataset_ids(space.database, settings.datasets)
-    table = image_table(space.database, ids)
     descendants = concept_descendants(space.database, ids)
     known = evaluate(parse_all(settings.reference), table, descendants)
     reference = known.mask if settings.reference else np.ones(len(table), bool)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.artefacts import ArtefactStore
 from core.catalogue.database import Database
@@ -115,8 +115,9 @@ class Workspace:
         with self.database.read() as session:
             entries = []
             for dataset in session.scalars(select(Dataset).where(Dataset.archived_at.is_(None)).order_by(Dataset.name)):
-                states = session.scalars(select(Image.status).where(Image.dataset_id == dataset.id)).all()
-                counts = {state: states.count(state) for state in ("ok", "absent", "unusable")}
+                of_each = select(Image.status, func.count()).where(Image.dataset_id == dataset.id)
+                states = dict(session.execute(of_each.group_by(Image.status)).all())
+                counts = {state: states.get(state, 0) for state in ("ok", "absent", "unusable")}
                 entries.append(
                     DatasetEntry(
                         dataset.id, dataset.name, Path(dataset.root), counts["ok"], counts["absent"], counts["unusable"]

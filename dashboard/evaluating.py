@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from core.assess.strain import WAYS
-from core.evaluate.behind import said_line, truth_line
+from core.evaluate.behind import said_lines, truth_lines
 from core.evaluate.figures import CONCEPT, OVERALL
 from dashboard import words
 
@@ -85,8 +85,9 @@ def rows_in(table: pd.DataFrame, regions: pd.DataFrame) -> np.ndarray:
 
 def captions(one: Stored, places: np.ndarray) -> list[str]:
     """Truth above, prediction below, for the first pictures of a list."""
-    cases = one.cases
-    return [f"{truth_line(cases, int(row))}\n{said_line(cases, int(row))}" for row in places[:CAPTIONED]]
+    first = places[:CAPTIONED]
+    both = zip(truth_lines(one.cases, first), said_lines(one.cases, first), strict=True)
+    return [f"{truth}\n{said}" for truth, said in both]
 
 
 def spoiled_captions(one: Stored, spoiled: Cases, places: np.ndarray, rows: np.ndarray) -> list[str]:
@@ -97,7 +98,7 @@ def spoiled_captions(one: Stored, spoiled: Cases, places: np.ndarray, rows: np.n
         places: ``[M]`` rows of `spoiled`.
         rows: ``[M]`` the same regions among those of the evaluation.
     """
-    again = (said_line(spoiled, int(place)).replace("said: ", "spoiled: ", 1) for place in places[:CAPTIONED])
+    again = (line.replace("said: ", "spoiled: ", 1) for line in said_lines(spoiled, places[:CAPTIONED]))
     return [f"{clean}\n{then}" for clean, then in zip(captions(one, rows), again, strict=True)]
 
 

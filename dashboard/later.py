@@ -29,7 +29,7 @@ MOST = 16
 _Key = tuple[str, str, tuple[Any, ...]]
 _lock = threading.Lock()
 _work: OrderedDict[_Key, Future[Any]] = OrderedDict()
-_pool = ThreadPoolExecutor(1, "later")
+_pool = ThreadPoolExecutor(2, "later")
 
 
 def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], Any], said: str) -> Any | None:
@@ -52,14 +52,20 @@ def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], A
     try:
         return future.result(timeout=PATIENCE)
     except NotYet:
-        if future.done():  # it raised this itself
+        if future.done():  # what was made raised this itself
+            _forget(key)
             raise
-        st.fragment(_wait, run_every=LOOKS)(key, said)
+        with st.container(key=f"later_{parts.slug(name)}"):
+            st.fragment(_wait, run_every=LOOKS)(key, said)
         return None
     except Exception:
-        with _lock:
-            _work.pop(key, None)
+        _forget(key)
         raise
+
+
+def _forget(key: _Key) -> None:
+    with _lock:
+        _work.pop(key, None)
 
 
 def _wait(key: _Key, said: str) -> None:

@@ -12,7 +12,7 @@ from core.neighbours.graph import Graph
 from core.ood.independence import TWIN_DISTANCE, LeakReport, flags_by_groups, found_groups, leak_report
 from core.ood.lists import Findings, Method, findings
 from core.stages import group_codes
-from dashboard import cached, detecting, parts, words
+from dashboard import cached, detecting, later, parts, words
 from dashboard.gallery import gallery, why_overlay
 from dashboard.summaries import is_reference, is_target
 
@@ -106,9 +106,13 @@ def leak_card(view: View, name: str) -> None:
         if big and not st.toggle(f"look through all {words.count(len(run.table))} regions", key="leak_asked"):
             return
         try:
-            found: LeakReport = cached.computed(run, "leak", (name, distance), lambda: leak(run, name, distance))
+            found: LeakReport | None = later.computed(
+                run, "leak", (name, distance), lambda: leak(run, name, distance), "Near-twins are being looked for."
+            )
         except CoreError as error:
             parts.note(str(error))
+            return
+        if found is None:
             return
         parts.paragraph(found.sentence)
         if np.isfinite(found.median_without):

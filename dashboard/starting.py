@@ -63,7 +63,7 @@ def form(desk: Desk) -> None:
             )
     settings, name, again = _settings(desk, tuple(chosen), reference, target, images)
     if settings is not None:
-        _outlook(desk, settings)
+        _outlook(desk, settings, images)
         _start(desk, settings, name, again)
 
 
@@ -139,11 +139,11 @@ def _settings(
     return settings, name, bool(again)
 
 
-def _outlook(desk: Desk, settings: RunSettings) -> None:
+def _outlook(desk: Desk, settings: RunSettings, images: pd.DataFrame) -> None:
     from core.outlook import cost_of, sets_of
 
     try:
-        sets = sets_of(desk.workspace, settings)
+        sets = sets_of(desk.workspace, settings, images)
     except CoreError as error:
         parts.note(sentence(str(error)))
         return

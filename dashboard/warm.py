@@ -35,6 +35,7 @@ async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """Warm up beside the server, which answers at once; keep its memory tidy while it runs."""
     leaving.with_parent()
     tidying.few_arenas()
+    tidying.short_turns()
     over = Event()
     Thread(target=_begin, args=(over,), name="warm", daemon=True).start()
     tidy = asyncio.create_task(tidying.keep_tidy())
@@ -101,7 +102,17 @@ def keep_warm(over: Event) -> None:
 
 def look_at(space: Workspace, info: RunInfo) -> None:
     """Make what the pages of a run need first."""
-    from dashboard import cached, choosing, clustering, figures, state, summaries
+    from dashboard import (
+        cached,
+        choosing,
+        clustering,
+        detecting,
+        figures,
+        outlier_kinds,
+        score_summaries,
+        state,
+        summaries,
+    )
     from dashboard.selecting import Selection
     from dashboard.theme import theme_for
 
@@ -112,3 +123,10 @@ def look_at(space: Workspace, info: RunInfo) -> None:
     cached.summary(run, summaries.strangest, "target")
     choosing.found(run, Selection())
     clustering.traits(run.key, run)
+    if run.table["ood_score"].notna().any():
+        detecting.summary(run, detecting.KNN, summaries.headline, len(run.table))
+        detecting.summary(run, detecting.KNN, score_summaries.scores)
+        for familiar in (False, True):
+            detecting.summary(run, detecting.KNN, summaries.strangest, "target", familiar, False)
+        cached.summary(run, summaries.comparable)
+        outlier_kinds.kinds(run, detecting.KNN)

@@ -83,18 +83,30 @@ def of_stratum(cases: Cases, stratum: str, value: str) -> NDArray[np.int64]:
 
 def truth_line(cases: Cases, row: int, most: int = 3) -> str:
     """What is there: ``true: crab, urchin``."""
-    exact = cases.columns(cases.ranked)
-    there = [exact.concepts[place] for place in np.flatnonzero(exact.truth[row] == PRESENT)]
-    if not there:
-        known = bool((exact.truth[row] != UNKNOWN).any())
-        return "true: nothing" if known else "true: not known"
-    return f"true: {_listed(there, most)}"
+    return truth_lines(cases, np.array([row]), most)[0]
+
+
+def truth_lines(cases: Cases, rows: NDArray[np.integer], most: int = 3) -> list[str]:
+    """`truth_line` of each of some regions."""
+    exact = cases.rows(rows).columns(cases.ranked)
+    lines = []
+    for truth in exact.truth:
+        there = [exact.concepts[place] for place in np.flatnonzero(truth == PRESENT)]
+        nothing = "true: nothing" if bool((truth != UNKNOWN).any()) else "true: not known"
+        lines.append(f"true: {_listed(there, most)}" if there else nothing)
+    return lines
 
 
 def said_line(cases: Cases, row: int, most: int = 3) -> str:
     """What the model says: ``said: crab 0.91, sea pen 0.40``; the best guess where nothing reaches its threshold."""
-    exact = cases.columns(cases.judged)
-    return said_words(exact.probabilities[row], exact.said()[row], exact.concepts, most)
+    return said_lines(cases, np.array([row]), most)[0]
+
+
+def said_lines(cases: Cases, rows: NDArray[np.integer], most: int = 3) -> list[str]:
+    """`said_line` of each of some regions."""
+    exact = cases.rows(rows).columns(cases.judged)
+    both = zip(exact.probabilities, exact.said(), strict=True)
+    return [said_words(probabilities, said, exact.concepts, most) for probabilities, said in both]
 
 
 def said_words(

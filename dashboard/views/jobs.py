@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from core.console import duration
-from core.jobs.asking import book, log_tail, retry
+from core.jobs.asking import book, log_path, log_tail, retry
 from core.jobs.book import ENDED, JobInfo
 from core.jobs.lanes import LANES
-from dashboard import following, going, leading, parts, words
+from dashboard import following, going, leading, parts, waiting, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk, follows
 
@@ -79,12 +79,25 @@ def _job(space: Workspace, job: JobInfo, ahead: int = 0) -> None:
         if job.state == "running":
             following.progress(job)
         said = str(job.result.get("sentence") or job.error)
-        line = f"{words.plural(ahead, 'job')} before it" if job.state == "waiting" and ahead else ""
+        line = f"{words.plural(ahead, 'job')} before it" if job.state == "waiting" and ahead else _left_at(job)
         parts.note(" · ".join(part for part in (_times(job), line, sentence(said) if said else "") if part))
-        log = st.expander("Log", key=f"job_log_{job.id}", on_change="rerun")
-        if log.open:
-            lines = log_tail(space.root, job.id, LINES)
-            log.code("\n".join(lines) or "Nothing was written yet.", language=None, wrap_lines=True)
+        if log_path(space.root, job.id).exists():
+            _log(space, job)
+
+
+def _log(space: Workspace, job: JobInfo) -> None:
+    """The last lines of what the job wrote, read when somebody opens them."""
+    log = st.expander("Log", key=f"job_log_{job.id}", on_change="rerun")
+    if log.open:
+        lines = log_tail(space.root, job.id, LINES)
+        log.code("\n".join(lines) or "Nothing was written yet.", language=None, wrap_lines=True)
+
+
+def _left_at(job: JobInfo) -> str:
+    """Where a job was left that did not end well."""
+    if job.state not in ("failed", "cancelled") or job.total <= 1:
+        return ""
+    return f"left at {waiting.STAGES.get(job.stage, job.stage)}, {words.count(job.done)} of {words.count(job.total)}"
 
 
 def _times(job: JobInfo) -> str:

@@ -177,7 +177,8 @@ def settle(page: Page, timeout: float = 20_000) -> None:
           const all = (root) => [...root.querySelectorAll('*')]
             .flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
           const nodes = all(document);
-          const skeleton = document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"]');
+          const skeleton = document.querySelector(
+            '[data-testid="stSkeleton"], [data-testid="stAppSkeleton"], [class*="st-key-later_"]');
           return !skeleton && !nodes.some((e) => e.classList.contains('waiting') && e.classList.contains('cell'));
         }""",
         timeout=timeout,

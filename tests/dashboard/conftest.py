@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from dashboard import state
+from dashboard import later, state
 from dashboard.theme import theme_for
 from tests.dashboard.synthetic import make_workspace
 
@@ -20,6 +20,12 @@ def main_module() -> Iterator[None]:
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
+
+
+@pytest.fixture(autouse=True)
+def all_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages wait for whatever they show: these drivers look once."""
+    monkeypatch.setattr(later, "PATIENCE", 60.0)
 
 
 @pytest.fixture(scope="session")
