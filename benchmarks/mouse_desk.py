@@ -263,6 +263,8 @@ def outputs(walk: Walk, workspace: Path, data: Path) -> None:
     walk.did("a report of the selection is prepared")
     _made(walk, "Report of the current selection")
     _downloaded(walk, workspace, "selection-report.html")
+    if "Fish" not in walk.page.frame_locator("iframe").first.locator("p.lead").inner_text():
+        raise RuntimeError("the report is not about the selection")
     walk.choose("As", "Report of an evaluation")
     _made(walk, "Report of evaluation")
     _downloaded(walk, workspace, "evaluation")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.space.areas import Area, Plane
     from dashboard.ordering import Order
 
-PAGES = ("", "browse", "map", "duplicates", "review", "predict")
+PAGES = ("", "browse", "map", "duplicates", "review", "predict", "outputs")
 """Addresses of the pages that show the current selection."""
 _KEPT, _PAGE = "selection_kept", "selection_page"
 

@@ -56,7 +56,13 @@ def _table(desk: Desk, entry: Description) -> None:
         parts.note(f"The first {SHOWN} of {words.count(len(images))} are here; name a part of a file name for others.")
     key = f"edit_table_{entry.id}_{st.session_state.get(_turn(entry), 0)}"
     st.data_editor(
-        frame.drop(columns="image_id"), key=key, hide_index=True, disabled=["file"], height=320, num_rows="fixed"
+        frame.drop(columns="image_id"),
+        key=key,
+        hide_index=True,
+        disabled=["file"],
+        height=320,
+        num_rows="fixed",
+        placeholder="",
     )
     edited: dict[int, dict[str, Any]] = st.session_state.get(key, {}).get("edited_rows", {})
     changes = _changes(frame, edited)

@@ -183,8 +183,10 @@ def _attribution(images: pd.DataFrame) -> Check:
         return Check("Concepts and groups", True, f"no concept is in {FEWEST} images or more")
     tied = common[common["from_one"] >= FROM_ONE]
     names = ", ".join(tied["concept"].head(5))
-    sentence = f"{len(tied):,} of {several(len(common), 'concept')} come almost all from one group"
-    return Check("Concepts and groups", tied.empty, f"{sentence}: {names}" if len(tied) else sentence)
+    sentence = (
+        f"almost all from one group: {f'{len(tied):,}' if len(tied) else 'none'} of {several(len(common), 'concept')}"
+    )
+    return Check("Concepts and groups", tied.empty, f"{sentence} ({names})" if len(tied) else sentence)
 
 
 def _balance(images: pd.DataFrame) -> Check:
@@ -194,8 +196,8 @@ def _balance(images: pd.DataFrame) -> Check:
     rare = int((concepts["images"] < FEWEST).sum())
     first = concepts.iloc[0]
     sentence = (
-        f"{first['concept']} is in {_share(first['images'], len(images))} of the images; {rare:,} of "
-        f"{several(len(concepts), 'concept')} are in fewer than {FEWEST}"
+        f"{first['concept']} is in {_share(first['images'], len(images))} of the images; in fewer than {FEWEST}: "
+        f"{f'{rare:,}' if rare else 'none'} of {several(len(concepts), 'concept')}"
     )
     return Check("Balance", rare <= len(concepts) / 2, sentence)
 

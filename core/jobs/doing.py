@@ -47,7 +47,7 @@ def import_(task: Task) -> dict[str, Any]:
 
     With ``merge`` (names of datasets) instead of ``source`` they become one; with ``put_away`` they are archived then.
     """
-    from core.catalogue.describing import archive_dataset, describe
+    from core.catalogue.describing import archive_dataset, describe, descriptions
     from core.catalogue.importing import import_images, plan_import
     from core.catalogue.merging import merge_plan
     from core.catalogue.preview import report_text
@@ -69,8 +69,13 @@ def import_(task: Task) -> dict[str, Any]:
         workers=task.workers,
         progress=task.progress_for("import", "images"),
     )
-    if given.get("licence") or given.get("citation"):
-        describe(task.space.database, given["dataset"], given.get("licence", ""), given.get("citation", ""))
+    licence, citation = given.get("licence", ""), given.get("citation", "")
+    if given.get("merge"):
+        merged = [one for one in descriptions(task.space.database) if one.name in given["merge"]]
+        licence = licence or "; ".join(dict.fromkeys(one.licence for one in merged if one.licence))[:4000]
+        citation = citation or "; ".join(dict.fromkeys(one.citation for one in merged if one.citation))[:4000]
+    if licence or citation:
+        describe(task.space.database, given["dataset"], licence, citation)
     came = ""
     if given.get("merge"):
         from core.review.carrying import carry_decisions

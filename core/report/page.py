@@ -114,7 +114,7 @@ def _scores(run: Run, chosen: Chosen) -> str:
     )
     lead = str(run.manifest["flag"].get("sentence", ""))
     title = "How strange is the selection?" if chosen.said else "How strange is the target?"
-    return frame.section(title, lead[:1].upper() + lead[1:] + ".", figure)
+    return frame.section(title, lead[:1].upper() + lead[1:].rstrip(".") + ".", figure)
 
 
 def _strangest(table: pd.DataFrame, chosen: Chosen) -> NDArray[np.int64]:

@@ -61,7 +61,8 @@ def _make(desk: Desk) -> None:
         if kind == "evaluation":
             of: Any = st.selectbox("Of", list(judged), key="make_judged", format_func=lambda n: judged[n].title)
         else:
-            of = st.selectbox("Of", [ALL, FLAGGED, *([SELECTED] if kind == "report" else [])], key="make_of")
+            narrowed = kind == "report" and choosing.current().narrows
+            of = st.selectbox("Of", [ALL, FLAGGED, *([SELECTED] if narrowed else [])], key="make_of")
         if st.button("Make it", key="make_it", type="primary"):
             if kind in ("report", "evaluation"):
                 title, arguments = _report(desk, done[run], kind, of)
@@ -105,7 +106,8 @@ def _file(path: Path) -> None:
     age = (datetime.now(UTC) - datetime.fromtimestamp(facts.st_mtime, UTC)).total_seconds()
     with st.container(border=True, key=f"card_output_{parts.slug(path.name)}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            parts.facts([(path.name, f"{facts.st_size / 1e6:,.1f} MB, made {duration(age)} ago")])
+            made = "just now" if age < 60 else f"{duration(age)} ago"
+            parts.facts([(path.name, f"{facts.st_size / 1e6:,.1f} MB, made {made}")])
             st.download_button(
                 "Download",
                 data=path.read_bytes,

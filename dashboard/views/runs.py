@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -42,7 +43,7 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
     state = "" if info.state == "done" else f" ({info.state})"
     title = f"{info.id} · {parts.unmarked(info.name)}{state}"
     icon = ":material/push_pin:" if pinned else None
-    # Its own state: what is open stays open when the card moves, and what is closed costs nothing.
+    # What is closed is not drawn.
     with st.expander(title, key=f"run_{info.id}", icon=icon, on_change="rerun") as place:
         if place.open:
             _card(desk, info, pinned)
@@ -71,9 +72,13 @@ def _card(desk: Desk, info: RunInfo, pinned: bool) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name", value=info.name, key=f"run_name_{info.id}", max_chars=200)
-        if st.button("Rename", key=f"run_rename_{info.id}", disabled=name == info.name):
-            desk.workspace.journal.rename(info.id, name)
-            st.rerun()
+        st.button(
+            "Rename",
+            key=f"run_rename_{info.id}",
+            disabled=name == info.name,
+            on_click=_kept_open,
+            args=(info.id, desk.workspace.journal.rename, name),
+        )
     with st.container(horizontal=True):
         _buttons(desk, info, pinned)
 
@@ -90,12 +95,21 @@ def _buttons(desk: Desk, info: RunInfo, pinned: bool) -> None:
         arguments = {"settings": info.settings.to_json(), "name": info.name}
         ask(desk.workspace, "run", f"Run {info.name}", arguments, key="run")
         st.rerun()
-    if st.button("Let go" if pinned else "Pin", key=f"run_pin_{info.id}"):
-        journal.pin(info.id, not pinned)
-        st.rerun()
+    st.button(
+        "Let go" if pinned else "Pin",
+        key=f"run_pin_{info.id}",
+        on_click=_kept_open,
+        args=(info.id, journal.pin, not pinned),
+    )
     if st.button("Archive", key=f"run_archive_{info.id}", disabled=info.state == "running"):
         journal.archive(info.id, True)
         st.rerun()
+
+
+def _kept_open(run_id: int, do: Callable[[int, Any], object], value: object) -> None:
+    """Change a run's name or place without its card closing: to Streamlit one with another title is another one."""
+    do(run_id, value)
+    st.session_state[f"run_{run_id}"] = True
 
 
 def _searched(space: Workspace, info: RunInfo) -> str:
