@@ -37,6 +37,7 @@ def clusters(walk: Walk, truth: Truth) -> None:
     holds(noise == int((own < 0).sum()), f"noise: {noise}")
     walk.did(f"{count(page)} clusters and {noise} in none, as the run's table says")
     _sorting(walk, truth)
+    _listed(walk)
     _cut(walk)
     _named(walk)
     _parted(walk)
@@ -57,6 +58,17 @@ def _sorting(walk: Walk, truth: Truth) -> None:
         holds(f"{wanted:.2f} ({len(grouped):,} regions)" in said, f"{wanted:.3f} against {said!r}")
     note = page.locator(".st-key-card_sorting").inner_text().split("\n")
     walk.did(" ".join(line for line in note if line)[:420])
+
+
+def _listed(walk: Walk) -> None:
+    page = walk.page
+    before = page.locator("h2.bs-section").first.inner_text()
+    page.locator(".st-key-card_cluster_list [data-testid=stDataFrame]").click(position={"x": 90, "y": 35 + 2 * 35 + 17})
+    until(page, lambda: page.locator("h2.bs-section").first.inner_text() != before, "another cluster below")
+    driver.settle(page, 60_000)
+    after = page.locator("h2.bs-section").first.inner_text()
+    holds("show=" in page.url, page.url)
+    walk.did(f"a click in the list showed {after!r} in place of {before!r}")
 
 
 def _cut(walk: Walk) -> None:

@@ -86,7 +86,7 @@ def _chosen(walk: Walk, truth: Truth, chart: Chart) -> None:
     wanted = int(((places[:, 0] > left) & (places[:, 0] < right)).sum())
     first = chart.agree(lambda n: n == wanted, f"the {wanted} regions that pandas counts in the box")
     faint = _contrast(page, chart.pixels(chart.xy)[row])
-    holds(0.02 * before < faint < 0.6 * before, f"unselected: contrast {faint:.1f}, before {before:.1f}")
+    holds(0.02 * before < faint < 0.8 * before, f"unselected: contrast {faint:.1f}, before {before:.1f}")
     walk.did(f"a box chose {first} regions, as pandas counts; others are at {faint / before:.0%} of their strength")
     chart.tool("Draw around points")
     chart.drag(chart.shares((0.1, 0.1), (0.9, 0.08), (0.85, 0.5), (0.5, 0.6), (0.12, 0.45), (0.1, 0.12)), "Shift")

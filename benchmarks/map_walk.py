@@ -88,7 +88,7 @@ def brought(walk: Walk, truth: Truth, rows: list[int]) -> None:
         page.get_by_text(f"{len(rows)} pictures of yours are drawn as squares").wait_for(timeout=120_000)
     page.keyboard.press("Escape")
     chart.ready()
-    walk.did(approximate(walk, chart, len(rows), "a picture of yours"))
+    walk.did(approximate(walk, chart, len(rows), "mirrored"))
 
 
 def approximate(walk: Walk, chart: Chart, many: int, told: str) -> str:
@@ -105,7 +105,7 @@ def approximate(walk: Walk, chart: Chart, many: int, told: str) -> str:
         if card.count():
             break
     said = card.inner_text()
-    holds(told in said and "placed approximately" in said, said)
+    holds(told in said and "placed approximately" in said and "distance to the nearest" in said, said)
     return f"{many} placed; one says {' / '.join(said.split(chr(10)))!r}"
 
 
@@ -173,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspace", type=Path, help="a finished workspace; it is copied")
     parser.add_argument("--run", type=int, help="the newest by default")
-    parser.add_argument("--only", choices=list(FLOWS), help="one part; nothing is noted then")
+    parser.add_argument("--only", choices=list(FLOWS), help="one part")
     parser.add_argument("--shots", type=Path, help="keep a screenshot of every step and what was saved here")
     parser.add_argument("--dry", action="store_true", help="write no line")
     wish = parser.parse_args()
@@ -194,8 +194,9 @@ def main() -> None:
             with driver.browsers() as browsers, serving(workspace) as address:
                 truth = Truth(address, workspace, run, table)
                 steps += walked(browsers, restarted, truth, wish.shots and wish.shots / "restarted")
-    if not wish.dry and wish.only is None:
-        figures = {"collection": ", ".join(sorted(table["dataset"].unique())), "rows": len(table), "steps": steps}
+    if not wish.dry:
+        collection = ", ".join(sorted(table["dataset"].unique()))
+        figures = {"collection": collection, "rows": len(table), "part": wish.only or "all", "steps": steps}
         append_result("map_walk", figures, packages=("streamlit", "playwright"))
 
 

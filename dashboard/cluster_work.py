@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dashboard.state import View
 
 SAMPLE = 24
-_SAID = "cluster_said"
+_SAID, _LABELLED = "cluster_said", "cluster_labelled"
 _NOTE = "labelled as a cluster"
 """How the note of a decision begins that labelled a whole cluster: by it the labels are found to be taken back."""
 _DOES = {
@@ -60,9 +60,9 @@ def edit(view: View, kind: str, *clusters: int, **more: object) -> None:
         st.session_state[_SAID] = str(error)
 
 
-def told() -> None:
-    """What went wrong with the last act."""
-    if text := st.session_state.get(_SAID):
+def told(what: str) -> None:
+    """What came of the last act."""
+    if text := st.session_state.get(what):
         parts.note(text[:1].upper() + text[1:] + ".")
 
 
@@ -115,7 +115,7 @@ def arranging(view: View, clusters: Clustered, number: int) -> None:
                 help="Into the two groups that it parts into as the density rises; what is in neither becomes noise",
             )
             undoing(view, clusters)
-        told()
+        told(_SAID)
 
 
 def kinds(view: View, clusters: Clustered, number: int) -> None:
@@ -202,7 +202,7 @@ def labelling(view: View, clusters: Clustered, number: int) -> None:
                 icon=":material/undo:",
                 help="Those that you gave to a whole cluster last, whenever that was",
             )
-        told()
+        told(_LABELLED)
 
 
 def _last_labels(view: View) -> DecisionEntry | None:
@@ -215,20 +215,20 @@ def _label(view: View, rows: np.ndarray, concept: str, looked_at: int, wrong: in
     try:
         taxon = next((one.key for one in verdicts(view.workspace.database) if one.meaning == "taxon"), None)
         if taxon is None:
-            st.session_state[_SAID] = "this workspace's list of verdicts has none for a taxon; add one first"
+            st.session_state[_LABELLED] = "this workspace's list of verdicts has none for a taxon; add one first"
             return
         regions = tuple(int(region) for region in view.run.table["region_id"].to_numpy()[rows])
         note = f"{_NOTE}; sample of {looked_at}, {wrong} wrong"
         act = Act(uuid4().hex, _actor(), view.run.id, taxon, regions, concept=concept, note=note, scope="selection")
         decide(view.workspace.database, act, now=_now())
-        st.session_state[_SAID] = f"{words.plural(len(regions), 'region')} labelled"
+        st.session_state[_LABELLED] = f"{words.plural(len(regions), 'region')} labelled"
     except CoreError as error:
-        st.session_state[_SAID] = str(error)
+        st.session_state[_LABELLED] = str(error)
 
 
 def _unlabel(view: View, act: str, actor: str) -> None:
     try:
         undo(view.workspace.database, key=uuid4().hex, act=act, actor=actor, now=_now())
-        st.session_state[_SAID] = "the labels were taken back"
+        st.session_state[_LABELLED] = "the labels were taken back"
     except CoreError as error:
-        st.session_state[_SAID] = str(error)
+        st.session_state[_LABELLED] = str(error)

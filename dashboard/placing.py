@@ -16,7 +16,7 @@ import streamlit as st
 
 from core.clusters.placing import Placed, place
 from core.errors import CoreError
-from dashboard import assets, parts, state, words
+from dashboard import assets, clustering, parts, state, words
 from dashboard.boundary import sentence
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dashboard.state import View
 
 MOST = 2000
+NAMED = 50_000
+"""Regions up to which clusters are named wherever they are told; beyond, their names would be waited for."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,65 @@ class Guests:
 
     Attributes:
         called: What they are, ``12 regions of run 3``.
-        told: What the browser needs to tell of each under the pointer: see ``map_guests.js``.
+        names: Of the clusters that they were placed in, by number.
+        told: Where the browser finds what each is called and looks like: see ``map_guests.js``.
         left_out: How many more there were.
     """
 
     called: str
     placed: Placed
+    names: Mapping[int, str]
     told: Mapping[str, Any]
     left_out: int = 0
 
     def to_browser(self) -> dict[str, Any]:
-        """Places and what is told of them."""
-        return {"places": self.placed.xy.round(5).tolist(), **self.told}
+        """Places, and what is told of them under the pointer."""
+        numbers, which = np.unique(self.placed.labels, return_inverse=True)
+        return {
+            "places": self.placed.xy.round(5).tolist(),
+            "distances": [words.score(float(distance)) for distance in self.placed.distance],
+            "clusters": ["no cluster" if number < 0 else self.names[int(number)] for number in numbers],
+            "joins": which.tolist(),
+            **self.told,
+        }
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The map that is placed on, with the clusters as they stand.
+
+    Attributes:
+        key: Changes with the run and with every edit of its clusters.
+        labels: ``[N]`` a cluster's number, or -1.
+    """
+
+    key: str
+    run: Run
+    labels: np.ndarray
+    names: Mapping[int, str]
+
+    def place(self, vectors: np.ndarray) -> Placed:
+        """Where new vectors of the run's network lie.
+
+        Raises:
+            EmbeddingError: they come from another network.
+        """
+        xy = self.run.table[["x", "y"]].to_numpy(dtype=float)
+        on = np.isfinite(xy).all(axis=1)
+        if on.all():  # as they lie on the disk: a million need not be read into memory
+            return place(vectors, self.run.embeddings, xy, self.labels)
+        return place(vectors, np.asarray(self.run.embeddings[on]), xy[on], self.labels[on])
+
+
+def floor(view: View) -> Floor:
+    """The open run's map; in large runs with the clusters as the run left them, by number."""
+    run = view.run
+    if len(run.table) <= NAMED:
+        clusters = clustering.clustered(view)
+        return Floor(clusters.key, run, clusters.grouping.labels, clusters.names)
+    labels = run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
+    names = {number: f"cluster {number}" for number in range(int(labels.max(initial=-1)) + 1)}
+    return Floor(run.key, run, labels, names)
 
 
 def offered(view: View) -> list[RunInfo]:
@@ -82,16 +131,17 @@ def choose(view: View) -> Guests | None:
     )
     if chosen is None:
         return None
+    here, other = floor(view), state.open_run(view.workspace, runs[chosen])
     try:
-        return _guests(view.run.key, state.open_run(view.workspace, runs[chosen]).key, view, runs[chosen])
+        return _guests(here.key, other.key, here, other)
     except CoreError as error:
         parts.note(sentence(f"it cannot be placed here: {error}"))
         return None
 
 
 @st.cache_resource(max_entries=4, show_spinner="Placing …")
-def _guests(run_key: str, other_key: str, _view: View, _info: RunInfo) -> Guests:
-    run, other = _view.run, state.open_run(_view.workspace, _info)
+def _guests(key: str, other_key: str, _floor: Floor, _other: Run) -> Guests:
+    run, other = _floor.run, _other
     if run.manifest.get("embedder", {}).get("key") != other.manifest.get("embedder", {}).get("key"):
         raise CoreError("it was made by another network or other weights")
     known = np.isin(other.table["region_id"].to_numpy(), run.table["region_id"].to_numpy())
@@ -106,17 +156,7 @@ def _guests(run_key: str, other_key: str, _view: View, _info: RunInfo) -> Guests
         "sheet": f"{assets.base()}/sheet/{other.id}?rows={{rows}}&tile=128",
     }
     called = f"{words.plural(len(rows), 'region')} of run {other.id}"
-    return Guests(called, on_the_map(run, np.asarray(other.embeddings[rows])), told, left_out)
-
-
-def on_the_map(run: Run, vectors: np.ndarray) -> Placed:
-    """Where new vectors of the run's network lie on its map."""
-    xy = run.table[["x", "y"]].to_numpy(dtype=float)
-    labels = run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
-    on = np.isfinite(xy).all(axis=1)
-    if on.all():  # as they lie on the disk: a million need not be read into memory
-        return place(vectors, run.embeddings, xy, labels)
-    return place(vectors, np.asarray(run.embeddings[on]), xy[on], labels[on])
+    return Guests(called, _floor.place(np.asarray(other.embeddings[rows])), _floor.names, told, left_out)
 
 
 def sentence_of(guests: Sequence[Guests]) -> str:

@@ -18,13 +18,12 @@ from core.errors import CoreError, ImageError
 from dashboard import likeness, parts, words
 from dashboard.bodies import BODIES
 from dashboard.boundary import sentence
-from dashboard.placing import Guests, on_the_map
+from dashboard.placing import Floor, Guests, floor
 from dashboard.uploads import MAX_BYTES, received
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from core.runs import Run
     from dashboard.state import View
 
 MOST = 24
@@ -52,19 +51,19 @@ def choose(view: View) -> Guests | None:
             return None
         if len(sent) > MOST:
             parts.note(f"The first {MOST} of {words.count(len(sent))} are placed.")
-        guests, refused = _placed(view.run, sent[:MOST])
+        guests, refused = _placed(floor(view), sent[:MOST])
         if refused:
             parts.facts(refused)
     return guests
 
 
-def _placed(run: Run, sent: Sequence[Any]) -> tuple[Guests | None, list[tuple[str, str]]]:
+def _placed(here: Floor, sent: Sequence[Any]) -> tuple[Guests | None, list[tuple[str, str]]]:
     """Placed once; the same pictures on the same map are not embedded again."""
-    key = digest(run.key, *(f"{getattr(one, 'file_id', '')}/{one.name}/{one.size}" for one in sent))
+    key = digest(here.key, *(f"{getattr(one, 'file_id', '')}/{one.name}/{one.size}" for one in sent))
     kept: Any = st.session_state.get(_KEPT)
     if kept is None or kept[0] != key:
         with st.spinner("Placing the pictures"):
-            kept = (key, *place_pictures(run, sent))
+            kept = (key, *place_pictures(here, sent))
         st.session_state[_KEPT] = kept
     guests: Guests | None = kept[1]
     if guests is not None:  # a sheet that was dropped from the server's memory meanwhile comes back
@@ -72,8 +71,8 @@ def _placed(run: Run, sent: Sequence[Any]) -> tuple[Guests | None, list[tuple[st
     return guests, kept[2]
 
 
-def place_pictures(run: Run, sent: Sequence[Any]) -> tuple[Guests | None, list[tuple[str, str]], np.ndarray]:
-    """Where pictures would lie on a run's map.
+def place_pictures(here: Floor, sent: Sequence[Any]) -> tuple[Guests | None, list[tuple[str, str]], np.ndarray]:
+    """Where pictures would lie on a map.
 
     Returns:
         The guests, ``None`` where no picture can be used; ``(name, reason)`` of each refused one; and the sheet of
@@ -85,7 +84,7 @@ def place_pictures(run: Run, sent: Sequence[Any]) -> tuple[Guests | None, list[t
     for one in sent:
         try:
             upload = received(one)
-            vectors.append(likeness.vector_of(run, upload))
+            vectors.append(likeness.vector_of(here.run, upload))
         except ImageError as error:
             refused.append((one.name, sentence(str(error))))
         except CoreError as error:
@@ -95,20 +94,14 @@ def place_pictures(run: Run, sent: Sequence[Any]) -> tuple[Guests | None, list[t
     if not taken:
         return None, refused, np.empty(0, np.uint8)
     try:
-        placed = on_the_map(run, np.stack(vectors))
+        placed = here.place(np.stack(vectors))
     except CoreError as error:
         return None, [("none can be placed", sentence(str(error)))], np.empty(0, np.uint8)
     sheet = _sheet([image for _, image in taken])
-    items = [
-        {
-            "name": name,
-            "aspect": round(image.width / image.height, 4),
-            "lines": ["a picture of yours", f"distance to the nearest here {words.score(float(distance))}"],
-        }
-        for (name, image), distance in zip(taken, placed.distance, strict=True)
-    ]
+    items = [{"name": name, "aspect": round(image.width / image.height, 4)} for name, image in taken]
     told = {"words": items, "body": BODIES.put(sheet, "pictures", digest(sheet.tobytes()))}
-    return Guests(f"{words.plural(len(taken), 'picture')} of yours", placed, told), refused, sheet
+    called = f"{words.plural(len(taken), 'picture')} of yours"
+    return Guests(called, placed, here.names, told), refused, sheet
 
 
 def _sheet(images: Sequence[Image]) -> np.ndarray:

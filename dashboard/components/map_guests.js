@@ -10,14 +10,16 @@ export class Guests {
     this.groups = [];
   }
 
-  // Each of `given` has `places` and either `rows, items, sheet` (regions of another run) or `words, body` (pictures).
+  // Each of `given` has `places`, what is told of each (`distances`, and `joins` one of `clusters`), and either `rows,
+  // items, sheet` (regions of another run) or `words, body` (pictures).
   set(given, base) {
     for (const { cards } of this.groups) cards.destroy();
-    this.groups = given.map(({ places, rows, items, sheet, words, body }) => {
-      if (words) return { places, cards: new Sheet(words, `${base}/body/${body}`), row: (at) => at };
+    this.groups = given.map(({ places, distances, joins, clusters, rows, items, sheet, words, body }) => {
+      const lines = (at) => ["placed approximately:", `in ${clusters[joins[at]]}`, `distance to the nearest here ${distances[at]}`];
+      if (words) return { places, lines, cards: new Sheet(words, `${base}/body/${body}`), row: (at) => at };
       const cards = new Cards(this.changed);
       cards.reset({ items, sheet });
-      return { places, cards, row: (at) => rows[at] };
+      return { places, lines, cards, row: (at) => rows[at] };
     });
     this.count = this.groups.reduce((sum, { places }) => sum + places.length, 0);
   }
@@ -27,13 +29,13 @@ export class Guests {
     return (this.count <= FEW ? 11 : 7) * scale;
   }
 
-  // The square under a place on the screen: `{ cards, row, guest, x, y }`, or null.
+  // The square under a place on the screen: `{ cards, row, guest, x, y }`, `guest` what is told of it; or null.
   at(px, py, camera, scale) {
     const reach = this.side(scale) / 2 + 2;
-    for (const { places, cards, row } of this.groups) {
+    for (const { places, lines, cards, row } of this.groups) {
       for (let i = places.length - 1; i >= 0; i -= 1) {
         const [x, y] = camera.toScreen(...places[i]);
-        if (Math.abs(x - px) <= reach && Math.abs(y - py) <= reach) return { cards, row: row(i), guest: true, x: places[i][0], y: places[i][1] };
+        if (Math.abs(x - px) <= reach && Math.abs(y - py) <= reach) return { cards, row: row(i), guest: lines(i), x: places[i][0], y: places[i][1] };
       }
     }
     return null;

@@ -22,7 +22,7 @@ export class Hover {
     return this.target?.row === target?.row && this.target?.cards === target?.cards;
   }
 
-  // `target` is `{ cards, row }`, with `guest` where its place is approximate; null hides the card.
+  // `target` is `{ cards, row }`, with lines of its own in `guest` where its place is approximate; null hides the card.
   async show(target, at, room) {
     this.at = at;
     this.room = room;
@@ -38,7 +38,7 @@ export class Hover {
     const card = cards.get(row);
     if (this.target !== target || !card) return undefined;
     this.name.textContent = card.item.name;
-    const lines = target.guest ? [...card.item.lines, "placed approximately"] : card.item.lines;
+    const lines = target.guest ?? card.item.lines; // a guest's own score and cluster are those of another run
     this.lines.replaceChildren(...lines.map((line) => element("div", {}, line)));
     const height = Math.min(PICTURE, PICTURE / card.item.aspect);
     this.canvas.height = height * 2;

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ["image_id", "region_id", "path", "set", "x", "y", "cluster", "ood_score", "depth_m"]
 HEIGHT = 640
-NAMED = 50_000
-"""Regions up to which clusters are named whatever the colours say; beyond, their names would be waited for."""
 _FACETS = "facets_shown"
 
 
@@ -106,7 +104,7 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
         st.toggle("Narrow down", key=_FACETS, bind="query-params", help="Conditions beside the map, with counts")
         parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
     by_cluster = name == "cluster"
-    clusters = clustering.clustered(view) if by_cluster or len(view.run.table) <= NAMED else None
+    clusters = clustering.clustered(view) if by_cluster or len(view.run.table) <= placing.NAMED else None
     key = clusters.key if clusters is not None and by_cluster else view.run.key
     found = _colouring(key, name, view.theme.mode, view, clusters if by_cluster else None)
     scene = map_component.Scene(

@@ -236,18 +236,21 @@ def test_another_runs_regions_are_placed_and_said_to_be_approximate(served):
 
 def test_new_images_are_placed_as_before_after_a_restart(view):
     run, other = view.run, view.workspace.open_run(1)
-    info = next(info for info in view.runs if info.id == 1)
-    first = placing._guests(run.key, other.key, view, info)
+    first = placing._guests(run.key, other.key, placing.floor(view), other)
     streamlit.cache_resource.clear()  # what a server forgets when it ends
     space = open_workspace(view.workspace.root, create=False)
     try:
         anew = View(space, tuple(space.runs()), space.open_run(run.id), view.theme)
-        again = placing._guests(run.key, other.key, anew, info)
+        here = placing.floor(anew)
+        again = placing._guests(run.key, other.key, here, space.open_run(1))
         assert again is not first
         assert again.to_browser() == first.to_browser()
-        newer = placing.on_the_map(anew.run, np.asarray(anew.run.embeddings[:3]) * 2.0)  # the length tells nothing
+        newer = here.place(np.asarray(anew.run.embeddings[:3]) * 2.0)  # the length tells nothing
         assert newer.distance == pytest.approx(0.0, abs=1e-6)
         assert np.isin(newer.labels, np.append(anew.run.table["cluster"].to_numpy(), -1)).all()
+        told = again.to_browser()
+        assert len(told["places"]) == len(told["joins"]) == len(told["distances"]) == len(told["rows"]) == 384
+        assert set(told["clusters"]) <= {*here.names.values(), "no cluster"}
     finally:
         space.close()
 
@@ -268,7 +271,7 @@ def test_pictures_of_a_visitor_are_placed_beside_what_they_are_like(view, monkey
     content = io.BytesIO()
     Image.new("RGB", (300, 150), (200, 30, 30)).save(content, "PNG")
     sent = [Sent(HOSTILE, content.getvalue()), Sent("rubbish.jpg", b"no picture"), Sent("two.png", content.getvalue())]
-    guests, refused, sheet = placing_pictures.place_pictures(view.run, sent)
+    guests, refused, sheet = placing_pictures.place_pictures(placing.floor(view), sent)
     assert [name for name, _ in refused] == ["rubbish.jpg"]
     assert guests.called == "2 pictures of yours"
     assert [item["name"] for item in guests.told["words"]] == [HOSTILE, "two.png"]
@@ -284,7 +287,7 @@ def test_pictures_of_a_visitor_are_placed_beside_what_they_are_like(view, monkey
 def test_where_the_network_is_gone_no_picture_is_placed_and_it_is_said(view):
     content = io.BytesIO()
     Image.new("RGB", (64, 64)).save(content, "PNG")
-    guests, refused, _ = placing_pictures.place_pictures(view.run, [Sent("one.png", content.getvalue())])
+    guests, refused, _ = placing_pictures.place_pictures(placing.floor(view), [Sent("one.png", content.getvalue())])
     assert guests is None
     assert "not those that run" in refused[0][1]
 
