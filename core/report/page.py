@@ -33,12 +33,19 @@ class Chosen:
     """The regions that a report is about.
 
     Attributes:
-        rows: ``[N]`` bool; the run's target where the whole run is meant.
+        rows: ``[N]`` bool; the run's target where the whole run is meant, its reference where it has no target.
         said: The selection in words; empty for the whole run.
+        alone: Whether there is nothing but the reference, judged picture against picture.
     """
 
     rows: NDArray[np.bool_]
     said: str = ""
+    alone: bool = False
+
+    @property
+    def whose(self) -> str:
+        """What the rows are called."""
+        return "selection" if self.said else "reference" if self.alone else "target"
 
 
 def run_report(
@@ -56,7 +63,8 @@ def run_report(
     """
     progress(0, 4)
     table = run.table
-    chosen = Chosen(table["set"].isin(["target", "both"]).to_numpy(bool))
+    target = table["set"].isin(["target", "both"]).to_numpy(bool)
+    chosen = Chosen(target if target.any() else np.ones(len(table), bool), alone=not target.any())
     if regions is not None:
         chosen = Chosen(table["region_id"].isin(regions).to_numpy(bool), said or "a selection")
         if not chosen.rows.any():
@@ -108,13 +116,12 @@ def _scores(run: Run, chosen: Chosen) -> str:
     threshold = run.manifest["flag"].get("threshold")
     figure = histogram(
         scores[reference & ~chosen.rows] if chosen.said else scores[reference],
-        scores[chosen.rows],
+        scores[:0] if chosen.alone else scores[chosen.rows],
         float(threshold) if isinstance(threshold, int | float) else None,
         f"OOD score: mean distance to the {run.manifest['k']} most similar reference regions",
     )
     lead = str(run.manifest["flag"].get("sentence", ""))
-    title = "How strange is the selection?" if chosen.said else "How strange is the target?"
-    return frame.section(title, lead[:1].upper() + lead[1:].rstrip(".") + ".", figure)
+    return frame.section(f"How strange is the {chosen.whose}?", lead[:1].upper() + lead[1:].rstrip(".") + ".", figure)
 
 
 def _strangest(table: pd.DataFrame, chosen: Chosen) -> NDArray[np.int64]:
@@ -125,14 +132,14 @@ def _strangest(table: pd.DataFrame, chosen: Chosen) -> NDArray[np.int64]:
 
 def _said_of_strangest(run: Run, chosen: Chosen) -> str:
     rule = str(run.manifest["flag"].get("flag_rule", ""))
-    whose = "selection" if chosen.said else "target"
-    return f"Largest scores of the {whose} first; larger is stranger. Flagged by the rule {rule}."
+    return f"Largest scores of the {chosen.whose} first; larger is stranger. Flagged by the rule {rule}."
 
 
 def _map(table: pd.DataFrame, chosen: Chosen) -> str:
     figure = scatter(table[["x", "y"]].to_numpy(float), chosen.rows, table["flagged"].to_numpy(bool))
     rest, mine = ("the rest", "the selection") if chosen.said else ("the reference", "the target")
-    lead = f"Near means alike. Grey-blue is {rest}, orange {mine}; flagged regions are ringed in green."
+    colours = "" if chosen.alone else f"Grey-blue is {rest}, orange {mine}; "
+    lead = f"Near means alike. {colours}{'Flagged' if chosen.alone else 'flagged'} regions are ringed in green."
     return frame.section("Where does it sit?", lead, figure)
 
 

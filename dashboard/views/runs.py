@@ -101,9 +101,14 @@ def _buttons(desk: Desk, info: RunInfo, pinned: bool) -> None:
         on_click=_kept_open,
         args=(info.id, journal.pin, not pinned),
     )
-    if st.button("Archive", key=f"run_archive_{info.id}", disabled=info.state == "running"):
-        journal.archive(info.id, True)
-        st.rerun()
+    st.button(
+        "Archive",
+        key=f"run_archive_{info.id}",
+        disabled=info.state == "running",
+        help="It stays in the workspace and can be taken back",
+        on_click=journal.archive,
+        args=(info.id, True),
+    )
 
 
 def _kept_open(run_id: int, do: Callable[[int, Any], object], value: object) -> None:

@@ -23,6 +23,7 @@ from core.learn.models import read_facts
 from core.serving import ROOTS_VARIABLE
 from core.workspace import open_workspace
 from dashboard import catalogued, correcting, finding, leading, mapping, sending, state
+from dashboard.views import outputs
 from tests.dashboard.synthetic import make_workspace
 from tests.dashboard.test_pages import opened, said
 from tests.small import make_collection
@@ -113,6 +114,23 @@ def test_runs_are_renamed_pinned_put_away_and_compared(served):
         assert [info.id for info in space.runs()] == [2, 1]
     finally:
         space.journal.archive(1, False)
+        space.close()
+
+
+def test_outputs_knows_what_is_selected(served):
+    assert outputs.SELECTED not in opened("outputs").selectbox(key="make_of").options
+    app = opened("outputs", run="2", set="target")
+    app.selectbox(key="make_of").set_value(outputs.SELECTED).run()
+    app.button(key="make_it").click().run()
+    assert not app.exception
+    space = open_workspace(served, create=False)
+    try:
+        job = book(space).jobs()[0]
+        target = int((space.open_run(2).table["set"] == "target").sum())
+        assert len(job.arguments["regions"]) == target
+        assert "target" in job.arguments["said"]
+        book(space).request_cancel(job.id)
+    finally:
         space.close()
 
 

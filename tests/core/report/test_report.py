@@ -33,6 +33,16 @@ def test_a_report_stands_alone(tmp_path):
     for title in ("How strange is the target?", "The strangest", "Where does it sit?", "How was it done?"):
         assert title in text
     assert text == run_report(space, space.open_run(2))
+    alone = space.open_run(2)
+    alone.table["set"] = "reference"
+    text = run_report(space, alone)
+    assert "How strange is the reference?" in text
+    assert "Largest scores of the reference first" in text
+    alone.manifest["k"] = 0
+    alone.table["ood_score"] = np.nan
+    text = run_report(space, alone)
+    assert "nothing has a score" in text
+    assert "The strangest" not in text
     space.close()
 
 
