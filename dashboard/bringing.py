@@ -232,6 +232,6 @@ def _asked(
             "citation": citation,
         }
         ask(desk.workspace, "import", f"Import {name}", arguments, key="import")
-        for key in (_SOURCE, "bring_plan", "bring_tried"):
+        for key in (_SOURCE, "bring_plan", "bring_tried", previewed.TOLD):
             st.session_state.pop(key, None)
         st.rerun()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,9 +15,12 @@ from core.errors import CoreError
 from dashboard import correcting, parts, words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from core.catalogue.importing import ImportPlan
     from core.catalogue.trying import Tried
 
+TOLD = "bring_told"
 PICTURES = 12
 _UNUSED = "kept as it is"
 _FORMATS = {"latitude": "%.5f", "longitude": "%.5f", "depth, m": "%.1f", "height over ground, m": "%.1f"}
@@ -54,39 +60,70 @@ def here(note: str) -> str:
 
 def draw(plan: ImportPlan, tried: Tried) -> None:
     """Counts, what was assumed, first rows, pictures, and what cannot be used."""
-    import pandas as pd
-
-    from core.catalogue.preview import navigation_sentence, preview_json
-
     reading = plan.reading
+    told = _told(plan, tried)
     usual = ("rows", "images", "labelled", "absent", "annotations", "categories")
     counts = dict(reading.counts)
     if counts.get("rows") == counts.get("images"):
         counts.pop("rows", None)
     parts.tiles([(words.count(counts[name]), name, "") for name in usual if counts.get(name)])
-    for note in (*reading.notes, navigation_sentence(plan), opened_sentence(tried)):
+    for note in (*reading.notes, told.navigation, opened_sentence(tried)):
         parts.note(here(note))
     used = [(column, meaning) for column, meaning in reading.columns.items() if meaning != _UNUSED]
     if used:
         parts.facts(used, "How the columns are understood")
-    first = preview_json(plan)["first"]
-    if first:
-        table = pd.DataFrame(first)
-        table["labels"] = [", ".join(map(str, labels)) or None for labels in table["labels"]]
-        table["taken_at"] = pd.to_datetime(table["taken_at"], utc=True, format="ISO8601").dt.tz_localize(None)
-        table = table.drop(columns="extra").dropna(axis=1, how="all").rename(columns=correcting.TITLES)
+    if told.first is not None:
         parts.section("First rows")
         shown = {title: st.column_config.NumberColumn(format=form) for title, form in _FORMATS.items()}
-        st.dataframe(table.rename(columns={"path": "file"}), hide_index=True, key="bring_rows", column_config=shown)
+        st.dataframe(told.first, hide_index=True, key="bring_rows", column_config=shown)
         _pictures(plan)
-    problems = (*reading.problems, *tried.unusable)
-    if problems:
+    if told.counted:
         parts.section("What cannot be used as it is", "Nothing is dropped in silence, and nothing stops the import.")
-        counted = Counter(problem.kind for problem in problems)
-        parts.facts((f"{words.count(number)} × {said(kind)}", PROBLEMS[kind]) for kind, number in counted.items())
-        listed = pd.DataFrame([(said(p.kind), p.where, p.reason) for p in problems], columns=["kind", "where", "why"])
-        st.dataframe(listed.head(500), hide_index=True, height=180, key="bring_problems")
-        parts.csv_button("import-remarks", lambda: listed)
+        parts.facts((f"{words.count(number)} × {said(kind)}", PROBLEMS[kind]) for kind, number in told.counted.items())
+        st.dataframe(told.listed.head(500), hide_index=True, height=180, key="bring_problems")
+        parts.csv_button("import-remarks", lambda: told.listed)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What takes a while to tell of a large source, told once."""
+
+    plan: ImportPlan
+    tried: Tried
+    navigation: str
+    first: pd.DataFrame | None
+    counted: Mapping[str, int]
+    listed: pd.DataFrame
+
+
+def _told(plan: ImportPlan, tried: Tried) -> _Told:
+    import pandas as pd
+
+    from core.catalogue.preview import first_rows, navigation_sentence
+
+    kept = st.session_state.get(TOLD)
+    if isinstance(kept, _Told) and kept.plan is plan and kept.tried is tried:
+        return kept
+    problems = (*plan.reading.problems, *tried.unusable)
+    told = _Told(
+        plan,
+        tried,
+        navigation_sentence(plan),
+        _table(pd.DataFrame(first_rows(plan))) if plan.reading.records else None,
+        Counter(problem.kind for problem in problems),
+        pd.DataFrame([(said(one.kind), one.where, one.reason) for one in problems], columns=["kind", "where", "why"]),
+    )
+    st.session_state[TOLD] = told
+    return told
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    rows["labels"] = [", ".join(map(str, labels)) or None for labels in rows["labels"]]
+    rows["taken_at"] = pd.to_datetime(rows["taken_at"], utc=True, format="ISO8601").dt.tz_localize(None)
+    known = rows.drop(columns="extra").dropna(axis=1, how="all")
+    return known.rename(columns={**correcting.TITLES, "path": "file"})
 
 
 def _pictures(plan: ImportPlan) -> None:
@@ -95,9 +132,9 @@ def _pictures(plan: ImportPlan) -> None:
     from core.images.files import within
 
     shown = []
-    for record in plan.reading.records[: 3 * PICTURES]:
-        if record.absent or len(shown) == PICTURES:
-            continue
+    for record in islice((one for one in plan.reading.records if not one.absent), 3 * PICTURES):
+        if len(shown) == PICTURES:
+            break
         try:
             picture = open_image(within(plan.root, plan.root / record.path), longest=220)
         except CoreError:

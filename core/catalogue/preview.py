@@ -18,7 +18,6 @@ _FIRST_ROWS = 5
 def preview_json(plan: ImportPlan) -> dict[str, Any]:
     """What an import would do, for programs."""
     reading = plan.reading
-    first = [_filled(plan, record) for record in reading.records[:_FIRST_ROWS]]
     return {
         "source": str(plan.source),
         "root": str(plan.root),
@@ -26,10 +25,15 @@ def preview_json(plan: ImportPlan) -> dict[str, Any]:
         "columns": dict(reading.columns),
         "notes": list(reading.notes),
         "concepts": [concept.name for concept in reading.concepts],
-        "first": [_record(record) for record in first],
+        "first": first_rows(plan),
         "navigation": navigation_sentence(plan),
         "problems": [asdict(problem) for problem in reading.problems],
     }
+
+
+def first_rows(plan: ImportPlan) -> list[dict[str, Any]]:
+    """The first few images, completed from the navigation log."""
+    return [_record(_filled(plan, record)) for record in plan.reading.records[:_FIRST_ROWS]]
 
 
 def preview_text(plan: ImportPlan, shown: int) -> str:
@@ -39,8 +43,7 @@ def preview_text(plan: ImportPlan, shown: int) -> str:
     lines += [f"column {source!r} gives {meaning}" for source, meaning in reading.columns.items()]
     lines += [note for note in (*reading.notes, navigation_sentence(plan)) if note]
     lines += ["first rows:"] if reading.records else []
-    for record in reading.records[:_FIRST_ROWS]:
-        known = _record(_filled(plan, record))
+    for known in first_rows(plan):
         facts = ", ".join(f"{name} {value}" for name, value in known.items() if value not in (None, [], {}))
         lines.append(f"  {facts}")
     lines += _problem_lines(reading.problems, shown)
