@@ -71,7 +71,7 @@ class Visitor:
     async def look_again(self, fragment: str) -> float:
         """Draw one part of the page, as the browser does every few seconds."""
         at, every = self._looks[fragment]
-        self._looks[fragment] = (max(at + every, time.monotonic()), every)
+        self._looks[fragment] = (max(at + every, time.monotonic() + every / 2), every)
         return await self._ask(fragment, by_itself=True)
 
     async def _ask(self, fragment: str = "", by_itself: bool = False) -> float:
@@ -84,8 +84,6 @@ class Visitor:
         asked.page_script_hash, asked.query_string = calc_hash(self._page), self._query
         asked.widget_states.widgets.extend(self._states.values())
         asked.fragment_id, asked.is_auto_rerun = fragment, by_itself
-        if not fragment:
-            self._widgets, self._looks = {}, {}
         self.sheets = []
         began = time.monotonic()
         await self._connection.send(message.SerializeToString())
@@ -103,7 +101,9 @@ class Visitor:
 
     def _hear(self, answer: Any) -> None:
         kind = answer.WhichOneof("type")
-        if kind == "auto_rerun":
+        if kind == "new_session" and not answer.metadata.run.fragment_ids:
+            self._widgets, self._looks = {}, {}  # the whole page is drawn anew, also when a part has asked for it
+        elif kind == "auto_rerun":
             every = answer.auto_rerun.interval
             self._looks[answer.auto_rerun.fragment_id] = (time.monotonic() + every, every)
         elif kind == "stop_auto_rerun":

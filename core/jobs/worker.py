@@ -37,7 +37,7 @@ _IDLE = 0.25
 _SWEEP_EVERY = 5.0
 _BEAT_EVERY = 1.0
 _WRITE_EVERY = 0.5
-NICE = 19
+NICE = 15
 """How far workers stand back: pages that people wait for have the processor first."""
 _AUTOGROUP = Path("/proc/self/autogroup")
 
