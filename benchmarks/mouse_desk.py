@@ -150,8 +150,10 @@ def _edit(walk: Walk) -> None:
     walk.page.mouse.click(box["x"] + 60, box["y"] + _ROW * 1.5)
     for _ in range(7):
         walk.page.keyboard.press("ArrowRight")
-    walk.page.keyboard.type("North Ridge")
     walk.page.keyboard.press("Enter")
+    field = walk.page.locator("#portal textarea, #portal input").first
+    field.fill("North Ridge")
+    field.press("Enter")
     walk.wait("Save 1 change", 30_000)
     walk.did("a cell is changed")
     walk.button("Save 1 change")

@@ -58,6 +58,11 @@ def here(note: str) -> str:
     return note
 
 
+def past(note: str) -> str:
+    """A reader's note on what is done: without what could have been said otherwise."""
+    return f"{note.partition('; --')[0].rstrip('.')}."
+
+
 def draw(plan: ImportPlan, tried: Tried) -> None:
     """Counts, what was assumed, first rows, pictures, and what cannot be used."""
     reading = plan.reading

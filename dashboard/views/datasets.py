@@ -55,7 +55,7 @@ def _card(desk: Desk, entry: Description) -> None:
                 ("from", one.source),
                 ("with", dataset_card.told_options(one.options)),
                 ("came of it", ", ".join(came)),
-                *(("noted", previewed.here(note)) for note in one.notes),
+                *(("noted", previewed.past(note)) for note in one.notes),
             ]
         )
         remarks = problems_of(desk.workspace.database, one.id)
