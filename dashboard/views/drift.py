@@ -168,12 +168,16 @@ def _features(view: View, by: str, shift: Shift) -> None:
 
 
 def _images(view: View, found: Drift, by: str, shift: Shift) -> None:
-    came, missing = cached.computed(
+    behind = later.computed(
         view.run,
         "driving",
         (by, shift.batch, shift.reference),
         lambda: driving(found.collection, shift.batch, is_reference=shift.reference),
+        "The images behind it are being looked for.",
     )
+    if behind is None:
+        return
+    came, missing = behind
     parts.section("The images behind it")
     with parts.pair("drift_images") as (left, right):
         for place, rows, key, title, remark in (

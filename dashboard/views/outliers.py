@@ -9,6 +9,7 @@ from dashboard import (
     cached,
     detecting,
     findings,
+    later,
     outlier_kinds,
     outlier_promises,
     outlier_scores,
@@ -67,9 +68,8 @@ def _detectors(view: View) -> tuple[str, list[str]]:
     fitting: list[str] = []
     for asked in dict.fromkeys([name, *compared]):
         try:
-            with st.spinner(f"{detecting.title(asked)} …"):
-                detecting.said(view.run, asked)
-            fitting.append(asked)
+            if _there(view, asked):
+                fitting.append(asked)
         except CoreError as error:
             parts.note(f"{detecting.title(asked)} cannot be shown: {error}.")
     if any(asked not in detecting.stored(view.run) for asked in fitting):
@@ -89,6 +89,16 @@ def _detectors(view: View) -> tuple[str, list[str]]:
         names = ", ".join(detecting.title(asked) for asked in reading)
         parts.note(f"{names}: by the predictions of {source.model}. {told}")
     return (name if name in fitting else detecting.KNN), [asked for asked in compared if asked in fitting]
+
+
+def _there(view: View, asked: str) -> bool:
+    """Whether a detector can be shown now; one that the run does not keep is fitted beside the page."""
+    if asked in detecting.stored(view.run):
+        detecting.said(view.run, asked)
+        return True
+    said = f"{detecting.title(asked)} is being fitted to this run; it joins the page in a moment."
+    fitted = later.computed(view.run, f"detector {asked}", (), lambda: detecting.said(view.run, asked), said)
+    return fitted is not None
 
 
 def _both_ends(view: View, name: str) -> None:
