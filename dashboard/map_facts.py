@@ -20,7 +20,7 @@ def quality(view: View) -> None:
     """The card on the Map page."""
     from core.space.quality import MapQuality
 
-    remark = "Two figures in [0, 1] from a sample of regions and their 15 nearest; 1 keeps every neighbourhood."
+    remark = "Two figures from 0 to 1, of a sample of regions and their 15 nearest; 1 keeps every neighbourhood."
     with parts.card("quality", "How far can the map be believed?", remark):
         found = view.run.artefact("quality", MapQuality)
         if found is None and st.toggle("Measure it", key="map_measured"):

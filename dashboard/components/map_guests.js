@@ -2,12 +2,13 @@
 
 import { Cards, Sheet } from "./map_cards.js";
 
-const FEW = 50; // up to which a square is a larger one
+const SIZES = [[50, 11, 2, 1], [300, 7, 2, 1], [Infinity, 5, 1.2, 0.7]]; // up to so many: pixels of a square, of its line, strength
 
 export class Guests {
   constructor(changed) {
     this.changed = changed;
     this.groups = [];
+    this.count = 0;
   }
 
   // Each of `given` has `places`, what is told of each (`distances`, and `joins` one of `clusters`), and either `rows,
@@ -24,14 +25,13 @@ export class Guests {
     this.count = this.groups.reduce((sum, { places }) => sum + places.length, 0);
   }
 
-  // Pixels of a square.
-  side(scale) {
-    return (this.count <= FEW ? 11 : 7) * scale;
+  get size() {
+    return SIZES.find(([most]) => this.count <= most);
   }
 
   // The square under a place on the screen: `{ cards, row, guest, x, y }`, `guest` what is told of it; or null.
   at(px, py, camera, scale) {
-    const reach = this.side(scale) / 2 + 2;
+    const reach = (this.size[1] * scale) / 2 + 2;
     for (const { places, lines, cards, row } of this.groups) {
       for (let i = places.length - 1; i >= 0; i -= 1) {
         const [x, y] = camera.toScreen(...places[i]);
@@ -42,14 +42,17 @@ export class Guests {
   }
 
   draw(context, { camera, colours, scale, target }) {
-    const side = this.side(scale);
-    context.lineWidth = 2;
+    const [, pixels, line, strength] = this.size;
+    const side = pixels * scale;
+    context.lineWidth = line;
+    context.globalAlpha = strength;
     context.strokeStyle = colours.accent;
     const square = ([x, y], wide) => {
       const [px, py] = camera.toScreen(x, y);
       if (px > -wide && py > -wide && px < camera.width + wide && py < camera.height + wide) context.strokeRect(px - wide / 2, py - wide / 2, wide, wide);
     };
     for (const { places } of this.groups) for (const place of places) square(place, side);
+    context.globalAlpha = 1;
     if (!target?.guest) return;
     context.lineWidth = 3;
     context.strokeStyle = colours.text;

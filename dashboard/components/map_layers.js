@@ -5,7 +5,7 @@ import { element } from "./dom.js";
 const LAYERS = [
   ["density", "Density of the reference", true], ["reference", "Reference as points", false], ["points", "Points", true],
   ["rings", "The strangest, ringed", true], ["names", "Names of clusters", true], ["pictures", "Pictures, zoomed in", true],
-  ["placed", "Placed from another run", true],
+  ["placed", "Placed approximately", true],
 ];
 
 export class Layers {
