@@ -11,7 +11,7 @@ from core.artefacts import digest
 from core.clusters.naming import commonest
 from core.clusters.portraits import edge, representatives
 from core.clusters.sorting import group_codes
-from dashboard import cluster_figures, cluster_work, clustering, parts, remaking, words
+from dashboard import cluster_figures, cluster_work, clustering, condensed, parts, remaking, words
 from dashboard.clustering import Clustered
 from dashboard.gallery import gallery
 from dashboard.state import View
@@ -105,8 +105,13 @@ def _tree(view: View, clusters: Clustered) -> None:
                 cluster_work.edit(view, "cut", node=node)
             _show(clusters.grouping.next if own is None else own)
 
+        nodes = {number: clusters.grouping.nodes.get(number) for number in clusters.numbers}
+        drawn = condensed.bars(tree, [node for node in nodes.values() if node is not None])
+        coloured = {bar.node for bar in drawn} & set(nodes.values())
+        if len(coloured) < len(nodes):
+            parts.note(f"The {len(coloured):,} largest of {len(nodes):,} clusters, and what they part from.")
         parts.clickable_plot(
-            cluster_figures.condensed_tree(tree, clusters.grouping.nodes, clusters.names, view.theme),
+            condensed.figure(drawn, nodes, clusters.names, view.theme),
             key="tree",
             alt="Condensed tree of the clusters",
             data=lambda: _tree_table(clusters),

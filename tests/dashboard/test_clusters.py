@@ -10,9 +10,10 @@ from core.clusters.grouping import Tree
 from core.clusters.log import read_edits
 from core.clusters.naming import Trait
 from core.clusters.sorting import Sorting
+from core.settings import ClusterSettings
 from core.space.clusters import cluster
 from core.workspace import open_workspace
-from dashboard import cluster_figures, clustering, state
+from dashboard import cluster_figures, clustering, condensed, state
 from dashboard.theme import theme_for
 from tests.dashboard.synthetic import make_workspace
 from tests.dashboard.test_pages import opened, said
@@ -131,16 +132,38 @@ def test_the_tree_is_drawn_from_the_root_and_every_bar_carries_its_node():
     tree = Tree(found.tree, len(points))
     nodes = {number: int(node) for number, node in enumerate(found.nodes)}
     names = {number: f"<b>{number}</b>" for number in nodes}
-    figure = cluster_figures.condensed_tree(tree, nodes, names, LIGHT)
+    drawn = condensed.bars(tree, list(nodes.values()))
+    figure = condensed.figure(drawn, nodes, names, LIGHT)
     bars = next(trace for trace in figure.data if trace.type == "bar")
     assert set(nodes.values()) <= set(bars.customdata)
     assert bars.customdata[0] == len(points)
     assert (np.array(bars.y) > 0).all()
     assert all("<b>" not in text for text in bars.hovertext)
-    shown = cluster_figures.tree_nodes(tree)
-    for _, size, birth, death in shown:
-        assert 0 < size <= len(points)
-        assert birth <= death
+    for bar in drawn:
+        assert 0 < bar.size <= len(points)
+        assert bar.birth <= bar.death
+
+
+def test_of_a_large_tree_the_largest_clusters_are_drawn_and_where_their_ways_part():
+    rng = np.random.default_rng(0)
+    middles = rng.uniform(0, 60, (90, 2))
+    points = np.concatenate([rng.normal(middle, 0.3, (10 + place, 2)) for place, middle in enumerate(middles)])
+    found = cluster(points, ClusterSettings(min_cluster_size=5, min_samples=3))
+    tree, nodes = Tree(found.tree, len(points)), found.nodes.tolist()
+    drawn = condensed.bars(tree, nodes)
+    assert len(tree.parents) > condensed.MOST_BARS >= len(drawn)
+    assert drawn[0].node == len(points)
+    assert [bar.node for bar in drawn].count(drawn[0].node) == 1
+    kept = {bar.node for bar in drawn} & set(nodes)
+    assert kept == set(nodes[: condensed.MOST_CLUSTERS])  # clusters are numbered by size
+    by_node = {bar.node: bar for bar in drawn}
+    for bar in drawn[1:]:
+        over = by_node[bar.above]
+        assert over.size > bar.size
+        assert over.death <= bar.birth
+        below = [other for other in drawn if other.above == bar.node]
+        assert len(below) != 1 or below[0].node in kept
+        assert bar.node in kept or below, "a way that leads nowhere"
 
 
 def test_a_composition_has_both_sides():
