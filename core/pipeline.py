@@ -52,8 +52,6 @@ T = TypeVar("T")
 ProgressFor = Callable[[str, str], Progress]
 """``progress_for(stage, unit)`` gives the progress callee of one stage."""
 
-_UNITS: Mapping[str, str] = {"embeddings": "regions", "neighbours": "blocks", "predictions": "regions"}
-
 
 def execute(
     workspace: Workspace,
@@ -145,9 +143,9 @@ class _Run:
 
     # --- one stage ----------------------------------------------------------------------------------------------------
 
-    def _reporter(self, stage: str) -> Progress:
+    def _reporter(self, stage: str, unit: str = "") -> Progress:
         self.position += 1
-        shown = self.progress_for(stage, _UNITS.get(stage, ""))
+        shown = self.progress_for(stage, unit)
         return self.workspace.journal.reporter(self.info.id, stage, self.position, shown)
 
     def _stage(
@@ -179,7 +177,7 @@ class _Run:
         inputs = {"regions": self.keys["regions"], "embedder": self.embedder.key}
         key = self.workspace.artefacts.key("embeddings", VERSIONS["embeddings"], inputs, {})
         self.keys["embeddings"] = key
-        report = self._reporter("embeddings")
+        report = self._reporter("embeddings", "regions")
         if not self.workspace.artefacts.has("embeddings", key):
             jobs = self._jobs()
             keys = [job.key for job in jobs]
@@ -240,7 +238,7 @@ class _Run:
         masks = {"reference": array_digest(reference), "groups": array_digest(groups)}
         known = store.key("graph_reference", VERSIONS["graph_reference"], inputs | masks, {"columns": wanted, **how})
         self.keys |= {"graph_all": whole, "graph_reference": known}
-        report = self._reporter("neighbours")
+        report = self._reporter("neighbours", "blocks of pairs" if recall is None else "regions")
         kept = store.has("graph_all", whole)
         if not kept or not store.has("graph_reference", known):
             found = find_graphs(
@@ -325,9 +323,8 @@ class _Run:
         began = time.monotonic()
         table = self.regions.table.iloc[embeddings.rows].reset_index(drop=True)
         source = {"kind": "run", "run": self.info.id, "name": self.info.name}
-        stored = predict_table(
-            self.workspace, self.model, table, source, workers=self.workers, progress=self._reporter("predictions")
-        )
+        report = self._reporter("predictions", "regions")
+        stored = predict_table(self.workspace, self.model, table, source, workers=self.workers, progress=report)
         known = served(table, self.model.groups)
         self.timings["predictions"] = time.monotonic() - began
         return Answers(stored.logits, known, digest(self.model.key, array_digest(known)))
