@@ -41,7 +41,9 @@ def page(desk: Desk) -> None:
 
 def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
     state = "" if info.state == "done" else f" ({info.state})"
-    title = f"{info.id} · {parts.unmarked(info.name)}{state}"
+    known = [(name, info.counts[name]) for name in ("images", "flagged") if name in info.counts]
+    figures = ", ".join(f"{words.count(number)} {name}" for name, number in known)
+    title = f"{info.id} · {parts.unmarked(info.name)}{state}{f' · {figures}' if figures else ''}"
     icon = ":material/push_pin:" if pinned else None
     # What is closed is not drawn.
     with st.expander(title, key=f"run_{info.id}", icon=icon, on_change="rerun") as place:
