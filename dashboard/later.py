@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import parts
+from dashboard import parts, tidying
 
 if TYPE_CHECKING:
     from core.runs import Run
@@ -29,7 +29,7 @@ MOST = 16
 _Key = tuple[str, str, tuple[Any, ...]]
 _lock = threading.Lock()
 _work: OrderedDict[_Key, Future[Any]] = OrderedDict()
-_pool = ThreadPoolExecutor(2, "later")
+_pool = ThreadPoolExecutor(2, "later", initializer=tidying.stand_back)
 
 
 def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], Any], said: str) -> Any | None:

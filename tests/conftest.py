@@ -13,6 +13,7 @@ from hypothesis import settings
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+os.environ["BENTHOSCOPE_WORKERS_NICE"] = "0"  # workers of tests would wait for the other tests
 
 
 @pytest.fixture(scope="session")

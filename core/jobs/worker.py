@@ -38,7 +38,8 @@ _SWEEP_EVERY = 5.0
 _BEAT_EVERY = 1.0
 _WRITE_EVERY = 0.5
 NICE = 15
-"""How far workers stand back: pages that people wait for have the processor first."""
+NICE_VARIABLE = "BENTHOSCOPE_WORKERS_NICE"
+"""How far workers stand back (0 to 19): pages that people wait for have the processor first."""
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 
@@ -207,11 +208,13 @@ def stand_back() -> None:
     Where Linux groups processes by session (sched(7), autogroup), niceness counts within a session alone, and a worker
     has one of its own: its group must stand back too, or two busy workers take two thirds of the machine from pages.
     """
+    wished = os.environ.get(NICE_VARIABLE, "")
+    how_far = min(19, int(wished)) if wished.isdecimal() else NICE
     if hasattr(os, "nice"):
-        os.nice(NICE)
+        os.nice(how_far)
     with suppress(OSError):  # another system, no such feature, or a container that hides it
         if _AUTOGROUP.exists() and os.getsid(0) == os.getpid():  # else the group is also that of whoever called
-            _AUTOGROUP.write_text(str(NICE), encoding="ascii")
+            _AUTOGROUP.write_text(str(how_far), encoding="ascii")
 
 
 def main(folder: str, lane: str) -> None:
