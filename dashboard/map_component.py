@@ -147,10 +147,11 @@ def _areas(event: Any, before: tuple[Area, ...]) -> tuple[Area, ...] | None:
         return None
     if event.get("op") == "clear":
         return ()
-    if event.get("op") not in ("new", "add", "subtract"):
+    corners = event.get("corners")
+    if event.get("op") not in ("new", "add", "subtract") or not isinstance(corners, Sequence):
         return None
     try:
-        area = Area.from_numbers(event.get("corners") or (), event["op"] != "subtract")
+        area = Area.from_numbers(corners, event["op"] != "subtract")
     except SelectionError:
         return None
     return (area,) if event["op"] == "new" else (*before, area)[-MOST_AREAS:]

@@ -38,6 +38,7 @@ class MapView {
     this.layers = new Layers(() => this.relayered());
     this.build(place);
     this.hands = new Hands(this.stage, this);
+    this.stage.addEventListener("pointerdown", () => { this.layers.root.open = false; });
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(this.stage);
   }

@@ -173,6 +173,8 @@ SQUARE = [0, 0, 1, 0, 1, 1]
         ({"op": "clear"}, 0),
         ({"op": "new", "corners": SQUARE[:4]}, None),
         ({"op": "new", "corners": ["<b>"] * 6}, None),
+        ({"op": "new", "corners": 5}, None),
+        ({"op": "new"}, None),
         ({"op": "new", "corners": [float("nan")] * 6}, None),
         ({"op": "drop table", "corners": SQUARE}, None),
         ("new", None),
