@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.errors import CoreError
 from core.neighbours.graph import Graph
+from core.ood.conformal import rule_in_words
 from core.ood.independence import TWIN_DISTANCE, LeakReport, flags_by_groups, found_groups, leak_report
 from core.ood.lists import Findings, Method, findings
 from core.stages import group_codes
@@ -194,6 +195,6 @@ def _regrouped(run: Run, groups: np.ndarray) -> str:
     return (
         f" With these groups, {words.count(int(found.flagged[target].sum()))} of "
         f"{words.plural(int(target.sum()), 'target region')} would be flagged instead of "
-        f"{words.count(int(detecting.said(run, detecting.KNN).flagged[target].sum()))}, by {found.flag_rule} of "
-        f"{words.plural(found.groups, 'reference group')}."
+        f"{words.count(int(detecting.said(run, detecting.KNN).flagged[target].sum()))}, by the rule "
+        f"“{rule_in_words(found.flag_rule)}” with {words.plural(found.groups, 'reference group')}."
     )

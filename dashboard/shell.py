@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.ood.conformal import rule_in_words
 from core.runs import RunInfo
 from core.workspace import Workspace
 from dashboard import (
@@ -210,6 +211,7 @@ def _footer(view: View) -> None:
     flag = manifest.get("flag", {})
     reference = " and ".join(settings.reference) or "every image"
     k = int(manifest.get("k", 0))
+    rule = rule_in_words(str(flag.get("flag_rule", "none")))
     items = [
         (
             "Run",
@@ -218,7 +220,7 @@ def _footer(view: View) -> None:
         ("Data", f"{_data(view.run.info)}; reference: {reference}"),
         ("Model", settings.embed.embedder),
         ("Score", f"{words.distance(k)}, larger is stranger" if k else "none, nothing could be compared"),
-        ("Rule", f"{flag.get('flag_rule', 'none')}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
+        ("Rule", f"{rule}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
     ]
     items = items if k else items[:-1]
     if searched := map_facts.search_in_short(view.run):

@@ -179,6 +179,14 @@ def _check_reference(count: int) -> None:
         raise GraphError("there is no reference to compare with; choose reference conditions that some region meets")
 
 
+def rule_in_words(rule: str) -> str:
+    """A stored ``flag_rule`` for people, in a few words."""
+    kind, _, value = rule.partition(" ")
+    if kind == "conformal":
+        return f"conformal, {value.replace('<=', ' ≤ ')}"
+    return f"above percentile {value} of the reference" if kind == "percentile" else rule
+
+
 def explain_rule(flags: Flags) -> str:
     """What "flagged" means in this run, in plain sentences for the page, with the number of groups behind it."""
     rate = f"{100.0 * flags.alpha:g} %"

@@ -131,7 +131,9 @@ def _strangest(table: pd.DataFrame, chosen: Chosen) -> NDArray[np.int64]:
 
 
 def _said_of_strangest(run: Run, chosen: Chosen) -> str:
-    rule = str(run.manifest["flag"].get("flag_rule", ""))
+    from core.ood.conformal import rule_in_words
+
+    rule = rule_in_words(str(run.manifest["flag"].get("flag_rule", "none")))
     return f"Largest scores of the {chosen.whose} first; larger is stranger. Flagged by the rule {rule}."
 
 

@@ -48,6 +48,7 @@ class MapView {
     const group = (...parts) => element("div", { class: "group", role: "group" }, ...parts);
     this.buttons = new Map(TOOLS.map(([name, label, title]) => [name, button(label, title, () => this.take(name))]));
     this.without = button("Clear", "Let go of the area (Escape)", () => this.clear());
+    this.without.disabled = true; // until an area is drawn
     this.status = element("span", { class: "status", "aria-live": "polite" });
     const step = (factor) => () => this.zoomed(this.camera.width / 2, this.camera.height / 2, factor);
     this.tools = element("div", { class: "tools" },

@@ -60,7 +60,7 @@ def test_every_page_opens(served, page):
     assert len(app.get("plotly_chart")) >= PLOTS.get(page, 0)
     assert len(app.get("bidi_component")) >= GALLERIES.get(page, 1)
     assert 'class="bs-footer"' in said(app)
-    assert "conformal p&lt;=0.05" in said(app)
+    assert "conformal, p ≤ 0.05" in said(app)
 
 
 @pytest.mark.parametrize("page", ADDRESSES)

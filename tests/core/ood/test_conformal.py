@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import GraphError
-from core.ood.conformal import explain_rule, flag, p_values, percentiles
+from core.ood.conformal import explain_rule, flag, p_values, percentiles, rule_in_words
 
 
 def plain_p_values(scores, groups, reference_scores, reference_groups):
@@ -70,6 +70,12 @@ def collection(groups, each, seed=0, strangers=30):
     scores = np.concatenate([rng.random(groups * each), 1 + rng.random(strangers)]).astype(np.float32)
     names = np.concatenate([np.repeat(np.arange(groups), each), np.full(strangers, groups)])
     return scores, names, np.arange(len(scores)) < groups * each
+
+
+def test_rules_are_said_in_words():
+    assert rule_in_words("conformal p<=0.05") == "conformal, p ≤ 0.05"
+    assert rule_in_words("percentile 95") == "above percentile 95 of the reference"
+    assert rule_in_words("none") == "none"
 
 
 def test_nineteen_groups_certify_five_percent():
