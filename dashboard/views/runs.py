@@ -30,7 +30,9 @@ def page(desk: Desk) -> None:
         else "No run yet. A run embeds images, scores what is strange, draws the map and finds clusters.",
     )
     following.section(desk.workspace, ("run",))
-    with st.expander("New run", key="runs_new", expanded=not desk.runs):
+    if "new_datasets" in st.session_state:  # who came to start one finds it open, and open while it is filled in
+        st.session_state["runs_asked"] = True
+    with st.expander("New run", key="runs_new", expanded=not desk.runs or "runs_asked" in st.session_state):
         starting.form(desk)
     pinned = desk.workspace.journal.pinned()
     for info in sorted(desk.runs, key=lambda run: (run.id not in pinned, -run.id)):

@@ -82,6 +82,17 @@ def test_a_run_is_asked_for_by_clicks_alone(empty):
     assert condition.startswith("depth_m<")
 
 
+def test_who_comes_to_start_a_run_finds_the_form_open(served):
+    app = opened("runs")
+    new = next(one for one in app.expander if one.label == "New run")
+    assert not new.proto.expanded
+    (name,) = app.multiselect(key="start_datasets").options[:1]
+    app.session_state["new_datasets"] = [name.split(" (")[0]]  # as a dataset's button leaves it
+    app.run()
+    app.text_input(key="start_name").set_value("mine").run()
+    assert next(one for one in app.expander if one.label == "New run").proto.expanded
+
+
 def test_jobs_are_cancelled_and_retried_on_their_page(empty):
     job = ask(empty, "import", "Import <b>x</b>", {}, actor="t")
     app = opened("jobs")
