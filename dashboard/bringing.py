@@ -13,6 +13,7 @@ from core.errors import CoreError
 from dashboard import finding, mapping, parts, previewed, sending, words
 from dashboard.boundary import explain, sentence
 from dashboard.desk import Desk, ask
+from dashboard.uploads import MAX_BYTES
 
 if TYPE_CHECKING:
     from core.catalogue.importing import ImportPlan
@@ -54,7 +55,12 @@ def _forget() -> None:
 
 
 def _sent(desk: Desk) -> Path | None:
-    sent = st.file_uploader("Pictures, and a table if there is one", accept_multiple_files=True, key="bring_files")
+    sent = st.file_uploader(
+        "Pictures, and a table if there is one",
+        accept_multiple_files=True,
+        key="bring_files",
+        max_upload_size=MAX_BYTES // 2**20,
+    )
     parts.note(sending.LIMITS)
     if not sent or not st.button(f"Take {words.plural(len(sent), 'file')}", key="bring_take", type="primary"):
         return None

@@ -40,7 +40,7 @@ TITLES = {
     "p_value": "p-value",
     "cluster_probability": "membership of its cluster",
     "cluster_outlier_score": "outlier score (GLOSH)",
-    "altitude_m": "altitude (m)",
+    "altitude_m": "height over ground (m)",
     "latitude": "latitude (°)",
     "longitude": "longitude (°)",
 }

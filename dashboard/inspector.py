@@ -193,7 +193,7 @@ def _metadata(view: View, record: pd.Series) -> None:
     known = [
         ("Time", words.when(record["taken_at"])),
         ("Depth", words.metres(record["depth_m"])),
-        ("Altitude", words.metres(record["altitude_m"])),
+        ("Height over ground", words.metres(record["altitude_m"])),
         ("Position", words.position(record["latitude"], record["longitude"])),
         ("Group", words.text(record["group"])),
         ("Site", words.text(record["site"])),

@@ -36,7 +36,7 @@ NAMES = {
     "group": "group (dive)",
     "taken_at": "time",
     "p_value": "p-value",
-    "altitude_m": "altitude",
+    "altitude_m": "height over ground",
     "cluster_probability": "how surely in its cluster",
     "cluster_outlier_score": "how unusual for its cluster",
     "red_green": "redness",

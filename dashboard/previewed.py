@@ -71,7 +71,8 @@ def draw(plan: ImportPlan, tried: Tried) -> None:
     counts = dict(reading.counts)
     if counts.get("rows") == counts.get("images"):
         counts.pop("rows", None)
-    parts.tiles([(words.count(counts[name]), name, "") for name in usual if counts.get(name)])
+    shown_as = {"categories": "concepts"}  # as everywhere else on the pages
+    parts.tiles([(words.count(counts[name]), shown_as.get(name, name), "") for name in usual if counts.get(name)])
     for note in (*reading.notes, told.navigation, opened_sentence(tried)):
         parts.note(here(note))
     used = [(column, meaning) for column, meaning in reading.columns.items() if meaning != _UNUSED]
@@ -80,7 +81,7 @@ def draw(plan: ImportPlan, tried: Tried) -> None:
     if told.first is not None:
         parts.section("First rows")
         shown = {title: st.column_config.NumberColumn(format=form) for title, form in _FORMATS.items()}
-        st.dataframe(told.first, hide_index=True, key="bring_rows", column_config=shown)
+        st.dataframe(told.first, hide_index=True, key="bring_rows", column_config=shown, placeholder="")
         _pictures(plan)
     if told.counted:
         parts.section("What cannot be used as it is", "Nothing is dropped in silence, and nothing stops the import.")

@@ -215,10 +215,10 @@ def _footer(view: View) -> None:
     items = [
         (
             "Run",
-            f"{view.run.id}, {view.run.name}, finished {(view.run.info.finished_at or '')[:16].replace('T', ' ')} UTC",
+            f"{view.run.id}, {view.run.name}, finished {words.when(_moment(view.run.info.finished_at))}",
         ),
         ("Data", f"{_data(view.run.info)}; reference: {reference}"),
-        ("Model", settings.embed.embedder),
+        ("Network", settings.embed.embedder),
         ("Score", f"{words.distance(k)}, larger is stranger" if k else "none, nothing could be compared"),
         ("Rule", f"{rule}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
     ]
@@ -226,6 +226,10 @@ def _footer(view: View) -> None:
     if searched := map_facts.search_in_short(view.run):
         items.append(("Neighbours", searched))
     st.html('<div class="bs-footer">' + " &ensp; ".join(f"<b>{escape(n)}</b> {escape(v)}" for n, v in items) + "</div>")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _display(theme: Theme) -> None:

@@ -40,11 +40,12 @@ class Viewer {
     this.choiceLabel = element("label", {}, "Why", this.choice);
     this.bar = element("div", { class: "bar" },
       this.previous, this.next, this.where, element("span", { class: "fill" }), this.choiceLabel, this.opacityLabel, this.before, this.boxesLabel,
-      button("−", "Zoom out (minus)", () => this.zoomBy(1 / 1.4)),
-      this.scale,
-      button("+", "Zoom in (plus)", () => this.zoomBy(1.4)),
-      button("Fit", "Whole picture (0)", () => this.fit()),
-      button("1:1", "One picture pixel a screen pixel (1)", () => this.actual()));
+      element("span", { class: "scales" },
+        button("−", "Zoom out (minus)", () => this.zoomBy(1 / 1.4)),
+        this.scale,
+        button("+", "Zoom in (plus)", () => this.zoomBy(1.4)),
+        button("Fit", "Whole picture (0)", () => this.fit()),
+        button("1:1", "One picture pixel a screen pixel (1)", () => this.actual())));
     this.image = element("img", { class: "picture", draggable: "false", alt: "" });
     this.layer = element("canvas", { class: "layer", "aria-hidden": "true" });
     this.drawing = document.createElementNS(SVG, "svg");

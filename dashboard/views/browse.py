@@ -13,7 +13,7 @@ from core.export import export_table
 from dashboard import choosing, faceting, keeping, likeness, parts, predicting, words
 from dashboard.boundary import boundary
 from dashboard.gallery import gallery
-from dashboard.uploads import received
+from dashboard.uploads import MAX_BYTES, received
 
 if TYPE_CHECKING:
     from core.runs import Run
@@ -71,7 +71,11 @@ def _upload(run: Run) -> None:
     """A picture from the visitor's own disk, to sort everything by likeness to it."""
     parts.note("Sort everything by likeness to a picture of yours. It is compared, not kept.")
     sent = st.file_uploader(
-        "A picture", type=["jpg", "jpeg", "png", "tif", "tiff", "webp"], key="example", label_visibility="collapsed"
+        "A picture",
+        type=["jpg", "jpeg", "png", "tif", "tiff", "webp"],
+        key="example",
+        label_visibility="collapsed",
+        max_upload_size=MAX_BYTES // 2**20,
     )
     if sent is None:
         parts.note("For a picture that is here already: open it, and choose “Find similar”.")

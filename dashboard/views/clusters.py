@@ -197,9 +197,9 @@ def _detail(view: View, clusters: Clustered, number: int) -> None:
     with parts.pair("cluster_do") as (left, right):
         with left:
             cluster_work.arranging(view, clusters, number)
-            cluster_work.kinds(view, clusters, number)
         with right:
             cluster_work.labelling(view, clusters, number)
+            cluster_work.kinds(view, clusters, number)
     parts.section(f"All {words.plural(len(members), 'region')}", "Strangest first.")
     scores = table["ood_score"].to_numpy(dtype=float, na_value=np.nan)[members]
     ordered = members[np.argsort(-np.nan_to_num(scores, nan=-1.0), kind="stable")]

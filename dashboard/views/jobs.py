@@ -106,7 +106,8 @@ def _times(job: JobInfo) -> str:
     if job.started_at is None:
         return ""
     end = job.finished_at or datetime.now(UTC)
-    return f"began {words.when(job.started_at)}, {duration((end - job.started_at).total_seconds())}"
+    lasted = duration((end - job.started_at).total_seconds())
+    return f"began {words.when(job.started_at)}, {f'took {lasted}' if job.finished_at else f'{lasted} so far'}"
 
 
 def _buttons(space: Workspace, job: JobInfo) -> None:

@@ -129,6 +129,17 @@ def test_bars_show_the_likeliest_first_with_their_thresholds(model):
     assert not [name for name in figure.data[0].y if "<b>" in name]
 
 
+def test_the_figures_of_bars_stand_clear_of_spread_and_threshold(model):
+    values = np.linspace(0.02, 0.98, len(model.tree)).astype(np.float32)
+    spread = np.full(len(model.tree), 0.3, np.float32)
+    table = prediction_figures.bars_table(values, values, model.tree, parents=False, spread=spread)
+    bars, marks, figures = prediction_figures.bars(table, theme_for("dark", None)).data
+    reach = np.add(bars.x, bars.error_x.array)
+    assert (np.subtract(bars.x, bars.error_x.arrayminus) >= 0).all()
+    assert max(reach.max(), max(marks.x)) <= 1 < min(figures.x)
+    assert list(figures.text) == [f"{value:.2f}" for value in bars.x]
+
+
 def test_the_selection_shows_stored_predictions_and_the_threshold_changes_them(taught):
     app = opened("predict", site="ridge")
     app.selectbox("predict_model").select("keen").run()
