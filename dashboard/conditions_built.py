@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core.catalogue import spoken
 from dashboard import parts
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def builder(key: str, title: str, images: pd.DataFrame, otherwise: str) -> tuple
     parts.section(title, "" if kept else otherwise)
     for place, condition in enumerate(kept):
         st.button(
-            parts.unmarked(condition),
+            parts.unmarked(spoken.in_words((condition,), "")),
             key=f"{key}_drop_{place}",
             icon=":material/close:",
             on_click=kept.remove,
@@ -61,6 +63,14 @@ def _add(kept: list[str], wanted: str) -> None:
         kept.append(wanted)
 
 
+def middle(low: float, high: float) -> float:
+    """A round number about half way between two; within them."""
+    if not high > low:
+        return low
+    step = 10.0 ** math.floor(math.log10((high - low) / 4))
+    return min(max(round((low + high) / 2 / step) * step, low), high)
+
+
 def _value(key: str, field: str, images: pd.DataFrame) -> str:
     """The condition that the widgets say now; empty while they say nothing."""
     if field in NUMBERS:
@@ -73,7 +83,7 @@ def _value(key: str, field: str, images: pd.DataFrame) -> str:
             label_visibility="collapsed",
             key=f"{key}_{field}_op",
         )
-        number = st.number_input("Value", low, high, value=round((low + high) / 2, 2), key=f"{key}_{field}_value")
+        number = st.number_input("Value", low, high, value=middle(low, high), key=f"{key}_{field}_value")
         return f"{field}{'<' if op == 'below' else '>='}{number:g}"
     if field in TIME:
         days = images[field].dropna().dt.date

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.catalogue import spoken
 from core.ood.conformal import rule_in_words
 from core.runs import RunInfo
 from core.workspace import Workspace
@@ -209,7 +210,7 @@ def run_name(info: RunInfo) -> str:
 def _footer(view: View) -> None:
     settings, manifest = view.run.settings, view.run.manifest
     flag = manifest.get("flag", {})
-    reference = " and ".join(settings.reference) or "every image"
+    reference = spoken.in_words(settings.reference, "every image")
     k = int(manifest.get("k", 0))
     rule = rule_in_words(str(flag.get("flag_rule", "none")))
     items = [

@@ -90,8 +90,8 @@ DARK = Palette(
     alarm="#ff9a8d",
 )
 
-CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8b5fa8", "#8c8c8c")
-"""For categories without a meaning of their own: Okabe & Ito's set, its yellow darkened for light ground."""
+CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#3a9ad4", "#8b5fa8", "#8c8c8c")
+"""For categories without a meaning of their own: Okabe & Ito's set, yellow and sky blue darkened for light ground."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core.assess.storing import interval_from
 from core.assess.telling import STUDY_SENTENCE, beyond_sentence, calibration_sentence, overall_rows
+from core.catalogue import spoken
 from core.catalogue.schema import Image
 from core.evaluate.behind import said_line, truth_line, worst_first
 from core.evaluate.figures import OVERALL
@@ -140,8 +141,8 @@ def _worst(space: Workspace, stored: Stored) -> str:
 
 def _method(stored: Stored) -> str:
     facts = stored.facts
-    asked = " and ".join(facts["where"])
-    outside = " and ".join(facts["outside"])
+    asked = spoken.in_words(facts["where"], "")
+    outside = spoken.in_words(facts["outside"], "")
     lines = [
         str(facts["fair"]),
         *map(str, facts["notes"]),

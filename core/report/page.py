@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.between import settings_between
+from core.catalogue import spoken
 from core.errors import WorkspaceError
 from core.processing.steps import in_words
 from core.progress import Progress, silent
@@ -186,8 +187,8 @@ def _score_method(run: Run) -> str:
 
 def _method(run: Run) -> str:
     settings, flag = run.settings, run.manifest["flag"]
-    reference = " and ".join(settings.reference) or "every region"
-    target = " and ".join(settings.target) or ("everything else" if settings.reference else "nothing besides")
+    reference = spoken.in_words(settings.reference, "every region")
+    target = spoken.in_words(settings.target, "everything else" if settings.reference else "nothing besides")
     shown = f"after preprocessing ({in_words(settings.embed.steps)})" if settings.embed.steps else "whole"
     kind = {
         "umap": "UMAP's",

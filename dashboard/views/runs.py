@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.catalogue import spoken
 from core.console import duration
 from core.processing.steps import in_words
 from core.runs import RunInfo
@@ -62,8 +63,8 @@ def _card(desk: Desk, info: RunInfo, pinned: bool) -> None:
     parts.facts(
         [
             ("data", ", ".join(info.settings.datasets)),
-            ("reference", " and ".join(info.settings.reference) or "every image"),
-            ("target", " and ".join(info.settings.target) or "everything outside the reference"),
+            ("reference", spoken.in_words(info.settings.reference, "every image")),
+            ("target", spoken.in_words(info.settings.target, "everything outside the reference")),
             ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
             ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
             ("embedded", starting.regions_in_words(str(info.settings.regions))),

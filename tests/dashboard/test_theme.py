@@ -102,4 +102,4 @@ def test_every_mode_has_a_template_and_a_stylesheet(mode):
     lightness = [contrast(colour, "#000000") for _, colour in sequential(theme)]
     assert lightness == sorted(lightness, reverse=not theme.dark)
     assert len(set(CATEGORIES)) == len(CATEGORIES)
-    assert min(contrast(colour, DARK.surface) for colour in CATEGORIES) >= 3
+    assert min(contrast(colour, ground.surface) for colour in CATEGORIES for ground in (LIGHT, DARK)) >= 3
