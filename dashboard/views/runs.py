@@ -31,10 +31,11 @@ def page(desk: Desk) -> None:
         else "No run yet. A run embeds images, scores what is strange, draws the map and finds clusters.",
     )
     following.section(desk.workspace, ("run",))
-    if "new_datasets" in st.session_state:  # who came to start one finds it open, and open while it is filled in
-        st.session_state["runs_asked"] = True
-    with st.expander("New run", key="runs_new", expanded=not desk.runs or "runs_asked" in st.session_state):
-        starting.form(desk)
+    if "new_datasets" in st.session_state:  # who came to start one finds it open
+        st.session_state["runs_new"] = True
+    with st.expander("New run", key="runs_new", expanded=not desk.runs, on_change="rerun") as new:
+        if new.open:  # what is closed is not drawn
+            starting.form(desk)
     pinned = desk.workspace.journal.pinned()
     for info in sorted(desk.runs, key=lambda run: (run.id not in pinned, -run.id)):
         _line(desk, info, info.id in pinned)
@@ -48,7 +49,6 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
     figures = ", ".join(f"{words.count(number)} {name}" for name, number in known)
     title = f"{info.id} · {parts.unmarked(info.name)}{state}{f' · {figures}' if figures else ''}"
     icon = ":material/push_pin:" if pinned else None
-    # What is closed is not drawn.
     with st.expander(title, key=f"run_{info.id}", icon=icon, on_change="rerun") as place:
         if place.open:
             _card(desk, info, pinned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from datetime import UTC, datetime
 
 import numpy as np
@@ -84,13 +85,14 @@ def test_a_run_is_asked_for_by_clicks_alone(empty):
 
 def test_who_comes_to_start_a_run_finds_the_form_open(served):
     app = opened("runs")
-    new = next(one for one in app.expander if one.label == "New run")
-    assert not new.proto.expanded
-    (name,) = app.multiselect(key="start_datasets").options[:1]
-    app.session_state["new_datasets"] = [name.split(" (")[0]]  # as a dataset's button leaves it
+    assert "start_run" not in [button.key for button in app.button]
+    with closing(open_workspace(served, create=False)) as space:
+        name = space.datasets()[0].name
+    app.session_state["new_datasets"] = [name]  # as a dataset's button leaves it
     app.run()
     app.text_input(key="start_name").set_value("mine").run()
-    assert next(one for one in app.expander if one.label == "New run").proto.expanded
+    assert app.multiselect(key="start_datasets").value == [name]
+    assert app.button(key="start_run")
 
 
 def test_jobs_are_cancelled_and_retried_on_their_page(empty):
