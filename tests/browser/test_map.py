@@ -71,7 +71,9 @@ def hover_somewhere(page, answers=None) -> None:
         page.mouse.move(x, y)
         page.wait_for_timeout(25)
         if answers():
-            return
+            page.wait_for_timeout(100)  # what answered may have been the place before, late
+            if answers():
+                return
     raise AssertionError("nothing was found on the map")
 
 
