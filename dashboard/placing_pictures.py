@@ -19,7 +19,7 @@ from dashboard import likeness, parts, words
 from dashboard.bodies import BODIES
 from dashboard.boundary import sentence
 from dashboard.placing import Floor, Guests, floor
-from dashboard.uploads import MAX_BYTES, received
+from dashboard.uploads import MAX_BYTES, dropped, received
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,13 +39,7 @@ def choose(view: View) -> Guests | None:
             f"Up to {MOST} pictures, {MAX_BYTES // 2**20} MB each, put where they would lie, approximately; this map "
             "does not move. They are looked at here and kept nowhere; a run on them can be placed for good."
         )
-        sent: Any = st.file_uploader(
-            "Drop pictures here, or choose them",
-            accept_multiple_files=True,
-            type=["jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "gif"],
-            key="map_files",
-            max_upload_size=MAX_BYTES // 2**20,
-        )
+        sent = dropped("map_files")
         if not sent:
             st.session_state.pop(_KEPT, None)
             return None

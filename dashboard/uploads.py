@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import streamlit as st
 
 from core.errors import ImageError
 from core.images.decode import decode
@@ -21,6 +23,9 @@ MAX_BYTES = 25 * 2**20
 MAX_PIXELS = 80_000_000
 LONGEST = 2048
 """Longest side kept, in pixels: more than any network is shown."""
+
+
+_KINDS = ["jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "gif"]  # a hint to the browser; the content decides
 
 
 class Sent(Protocol):
@@ -47,6 +52,18 @@ class Upload:
     digest: str
     width: int
     height: int
+
+
+def dropped(key: str) -> list[Any]:
+    """Where a visitor drops pictures, and what was dropped (`Sent`, nothing of it taken in yet)."""
+    sent: list[Any] = st.file_uploader(
+        "Drop pictures here, or choose them",
+        accept_multiple_files=True,
+        type=_KINDS,
+        key=key,
+        max_upload_size=MAX_BYTES // 2**20,
+    )
+    return sent
 
 
 def received(sent: Sent) -> Upload:

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import choosing, following, leading, parts, predicting, predictions_table, teaching, words
 from dashboard.gallery import gallery
 from dashboard.predicted_detail import detail
-from dashboard.uploads import MAX_BYTES
+from dashboard.uploads import dropped
 
 if TYPE_CHECKING:
     from core.learn.models import Model, ModelInfo
@@ -137,13 +137,7 @@ def _edited(model: Model) -> np.ndarray:
 
 
 def _pictures(view: View, model: Model, limits: np.ndarray, fallback: bool, among: np.ndarray | None) -> None:
-    sent: Any = st.file_uploader(
-        "Drop pictures here, or choose them",
-        accept_multiple_files=True,
-        type=["jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "gif"],
-        key="predict_files",
-        max_upload_size=MAX_BYTES // 2**20,
-    )
+    sent = dropped("predict_files")
     parts.note(predicting.LIMITS)
     if not sent:
         return

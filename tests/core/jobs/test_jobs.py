@@ -28,13 +28,6 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def space(tmp_path):
-    opened = open_workspace(tmp_path / "ws")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def table(tmp_path):
     return make_collection(tmp_path / "data", dives=6, frames=2)
 

@@ -8,14 +8,6 @@ import pytest
 
 from core.jobs.asking import ask, book, retry
 from core.jobs.news import News
-from core.workspace import open_workspace
-
-
-@pytest.fixture
-def space(tmp_path):
-    opened = open_workspace(tmp_path / "ws")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
