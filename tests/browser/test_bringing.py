@@ -49,7 +49,12 @@ def test_a_folder_becomes_a_dataset_by_mouse(serving, browsers):
         page.get_by_role("button", name="Bring images").click()
         page.get_by_role("button", name="august", exact=True).click()
         page.get_by_role("button", name="frames.csv").click()
-        page.get_by_role("button", name="Import 12 images").click()
+        button = page.get_by_role("button", name="Import 12 images")
+        button.wait_for()
+        driver.settle(page)
+        # The preview's pictures are gone with the click: one still on its way would be asked for in vain.
+        page.wait_for_function("[...document.images].every((one) => one.complete)")
+        button.click()
         page.get_by_text("12 images in 1 dataset.").wait_for(timeout=60_000)
         page.get_by_role("button", name="Start a run").first.wait_for()
         driver.settle(page)
