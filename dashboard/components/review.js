@@ -280,6 +280,7 @@ class Review {
   }
 
   heard(news) {
+    this.root.dataset.waiting = String(news.waiting);
     if (news.later) {
       this.saved.textContent = `${news.waiting} not saved yet: ${news.later}`;
       this.saved.className = "saved waiting";
@@ -287,6 +288,7 @@ class Review {
     }
     this.saved.textContent = news.waiting ? `saving ${news.waiting} …` : "saved";
     this.saved.className = "saved";
+    if (!news.sent && !news.refused) return;
     if (news.refused) {
       this.tell(`Not taken: ${news.sentence}`);
       const at = this.acts.findIndex((one) => one.act === news.refused.body.key);
@@ -311,7 +313,6 @@ class Review {
       this.feed.counts.decided -= news.answer.count;
       this.feed.counts.left += news.answer.count;
     }
-    this.root.dataset.waiting = String(news.waiting);
     this.describe();
   }
 

@@ -15,9 +15,10 @@ export class Outbox {
   constructor(base, workspace, told) {
     this.base = base;
     this.store = `${STORE}-${workspace}`;
-    this.told = told; // called with {sent, refused, waiting}
+    this.told = told; // called with {waiting, later}, or {waiting, sent, refused} when the server has answered
     this.waiting = this.load();
     this.failures = 0;
+    this.why = ""; // what keeps them from being acknowledged
     if (this.waiting.length) this.pump();
   }
 
@@ -41,6 +42,7 @@ export class Outbox {
   send(path, body) {
     this.waiting.push({ path, body });
     this.save();
+    this.told({ later: this.why, waiting: this.waiting.length });
     this.pump();
   }
 
@@ -63,11 +65,13 @@ export class Outbox {
       }
       if (outcome.later) {
         this.failures += 1;
-        this.told({ later: outcome.sentence, waiting: this.waiting.length });
+        this.why = outcome.sentence;
+        this.told({ later: this.why, waiting: this.waiting.length });
         await new Promise((resolve) => setTimeout(resolve, Math.min(5000, 300 * this.failures)));
         continue;
       }
       this.failures = 0;
+      this.why = "";
       this.waiting.shift();
       this.save();
       this.told({ sent: outcome.answer && first, answer: outcome.answer, refused: outcome.sentence && first,
