@@ -137,7 +137,7 @@ def _median(values: NDArray[np.float64]) -> float:
 
 def settings_between(first: RunSettings, second: RunSettings) -> list[tuple[str, str, str]]:
     """``(setting, first's value, second's value)`` of every setting that differs."""
-    left, right = dict(_flat(first.to_json())), dict(_flat(second.to_json()))
+    left, right = dict(_flat(first.to_tell())), dict(_flat(second.to_tell()))
     names = dict.fromkeys([*left, *right])
     return [(name, left.get(name, ""), right.get(name, "")) for name in names if left.get(name) != right.get(name)]
 

@@ -73,7 +73,7 @@ def table_json(run: Run, table: pd.DataFrame) -> bytes:
         {name: _plain(value) for name, value in zip(table.columns, row, strict=True)}
         for row in table.itertuples(index=False, name=None)
     ]
-    document = {"run": run.id, "name": run.name, "settings": run.settings.to_json(), "regions": rows}
+    document = {"run": run.id, "name": run.name, "settings": run.settings.to_tell(), "regions": rows}
     return (json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 

@@ -9,6 +9,7 @@ The contract:
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import PurePath
 from typing import Any, Literal
 
 from core.errors import SettingsError
@@ -100,6 +101,11 @@ class EmbedSettings:
         _require(
             self.precision in ("auto", "fp32", "bf16"), f"precision must be auto, fp32 or bf16, got {self.precision!r}"
         )
+
+    @property
+    def weights_name(self) -> str:
+        """The weights file's name; empty where the network comes with its own."""
+        return "" if self.weights is None else PurePath(self.weights).name
 
 
 @dataclass(frozen=True)
@@ -264,6 +270,12 @@ class RunSettings:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON with every default written out."""
         return asdict(self)
+
+    def to_tell(self) -> dict[str, Any]:
+        """`to_json` for people elsewhere: a weights file by its name, not by its place on this machine."""
+        told = self.to_json()
+        told["embed"]["weights"] = self.embed.weights_name or None
+        return told
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunSettings:

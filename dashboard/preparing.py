@@ -44,8 +44,9 @@ def builder(key: str) -> tuple[str, ...]:
         kind = KINDS[name]
         number = ""
         if kind.number:
+            st.session_state.setdefault(f"{key}_{name}", kind.usual)  # as state: an earlier run may have filled it
             value = st.slider(
-                f"{kind.title}: {kind.number}", kind.least, kind.most, kind.usual, key=f"{key}_{name}", help=kind.told
+                f"{kind.title}: {kind.number}", kind.least, kind.most, key=f"{key}_{name}", help=kind.told
             )
             number = f":{value:g}"
         else:

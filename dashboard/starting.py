@@ -8,8 +8,8 @@ import streamlit as st
 
 from core.console import duration
 from core.errors import CoreError
-from dashboard import catalogued, conditions_built, parts, preparing, words
-from dashboard.boundary import explain, sentence
+from dashboard import catalogued, conditions_built, parts, settling, starting_from, words
+from dashboard.boundary import sentence
 from dashboard.desk import Desk, ask
 
 if TYPE_CHECKING:
@@ -18,21 +18,6 @@ if TYPE_CHECKING:
     from core.settings import RunSettings
 
 FEWEST_GROUPS = 19
-_REGIONS = ("image", "tiles:2x3", "boxes")
-_NETWORKS = {
-    "demo": "the demonstration's own, small",
-    "mobilenet_v2": "MobileNet V2",
-    "resnet50": "ResNet-50",
-    "convnext_tiny": "ConvNeXt, tiny",
-}
-_SEARCHES = {"auto": "as fits the number", "exact": "exact", "approximate": "approximate"}
-
-
-def regions_in_words(text: str) -> str:
-    """What a run embeds, from how its settings write it."""
-    kind, _, grid = text.partition(":")
-    rows, _, columns = grid.partition("x")
-    return {"image": "whole pictures", "boxes": "marked boxes"}.get(kind, f"tiles, {rows} rows of {columns}")
 
 
 def form(desk: Desk) -> None:
@@ -45,6 +30,7 @@ def form(desk: Desk) -> None:
     if wished or "start_datasets" not in st.session_state:
         st.session_state["start_datasets"] = wished or list(known)[:1]
     st.session_state["start_datasets"] = [name for name in st.session_state["start_datasets"] if name in known]
+    base = starting_from.chooser(desk, known)
     chosen = st.multiselect(
         "Datasets", list(known), key="start_datasets", format_func=lambda name: f"{name} ({known[name]:,})"
     )
@@ -61,85 +47,14 @@ def form(desk: Desk) -> None:
             target = conditions_built.builder(
                 "target", "What is judged: the target", images, "Everything outside the reference."
             )
-    settings, name, again = _settings(desk, tuple(chosen), reference, target, images)
-    if settings is not None:
-        _outlook(desk, settings, images)
-        _start(desk, settings, name, again)
+    name = st.text_input("Name", key="start_name", placeholder=", ".join(chosen), max_chars=200).strip()
+    asked = settling.fields(desk, settling.Sets(tuple(chosen), reference, target), images, base, known)
+    if asked.settings is not None:
+        _outlook(desk, asked.settings, images, usable=asked.usable)
+        _start(desk, asked.settings, name, again=asked.again, usable=asked.usable)
 
 
-def _settings(
-    desk: Desk,
-    datasets: tuple[str, ...],
-    reference: tuple[str, ...],
-    target: tuple[str, ...],
-    images: pd.DataFrame,
-) -> tuple[RunSettings | None, str, bool]:
-    from core.learn.models import list_models
-    from core.ood.registry import DETECTORS
-    from core.settings import (
-        EmbedSettings,
-        OodSettings,
-        ProjectionSettings,
-        RegionSettings,
-        RunSettings,
-        SearchSettings,
-    )
-
-    name = st.text_input("Name", key="start_name", placeholder=", ".join(datasets), max_chars=200).strip()
-    with st.expander("Settings; the given ones are right for most", key="start_more"):
-        left, middle, right = st.columns(3)
-        with left:
-            regions = st.selectbox("What is embedded", _REGIONS, key="start_regions", format_func=regions_in_words)
-            embedder = st.selectbox(
-                "Network",
-                list(_NETWORKS),
-                key="start_embedder",
-                format_func=lambda name: _NETWORKS.get(name, name),
-                accept_new_options=True,
-                help="Another of torchvision's classification networks can be written here by its name",
-            )
-        with middle:
-            side = st.number_input("Shorter side, pixels", 32, 2048, 224, step=32, key="start_side")
-            alpha = st.number_input("False-alarm rate", 0.01, 0.5, 0.05, step=0.01, key="start_alpha")
-        with right:
-            usable = [info.name for info in list_models(desk.workspace) if not info.problem]
-            detectors = st.multiselect(
-                "Other detectors",
-                [name for name, made in DETECTORS.items() if name != "knn" and (usable or not made.needs_logits)],
-                key="start_detectors",
-                format_func=lambda name: DETECTORS[name].title,
-            )
-            reading = any(DETECTORS[name].needs_logits for name in detectors)
-            model = st.selectbox("Model whose answers they read", usable, key="start_model") if reading else None
-            fast = st.checkbox("A quicker map", key="start_fast")
-            search = st.selectbox(
-                "Search of neighbours",
-                list(_SEARCHES),
-                key="start_search",
-                format_func=_SEARCHES.__getitem__,
-                help="Exact compares every pair, which is usual up to 200,000; beyond, the run says what it missed",
-            )
-            again = st.checkbox("Make it anew even if it is there", key="start_again")
-        steps = preparing.builder("start_steps")
-        preparing.before_and_after(desk.workspace, images, steps, "start")
-    try:
-        settings = RunSettings(
-            datasets,
-            reference,
-            target,
-            RegionSettings.parse(str(regions)),
-            EmbedSettings(embedder=str(embedder or "demo"), short_side=int(side), steps=steps),
-            OodSettings(alpha=float(alpha), detectors=tuple(detectors), model=model),
-            ProjectionSettings(fast=bool(fast)),
-            search=SearchSettings(search),
-        )
-    except CoreError as error:
-        parts.empty(*explain(error))
-        return None, name, False
-    return settings, name, bool(again)
-
-
-def _outlook(desk: Desk, settings: RunSettings, images: pd.DataFrame) -> None:
+def _outlook(desk: Desk, settings: RunSettings, images: pd.DataFrame, *, usable: bool) -> None:
     from core.outlook import cost_of, sets_of
 
     try:
@@ -166,7 +81,8 @@ def _outlook(desk: Desk, settings: RunSettings, images: pd.DataFrame) -> None:
         )
     for name, number in sets.lacking.items():
         parts.note(f"{words.plural(number, 'image')} lack {name} and are in neither for that.")
-    if str(settings.regions) == "image" and st.button("How long will it take?", key="start_cost"):
+    whole = str(settings.regions) == "image"
+    if whole and st.button("How long will it take?", key="start_cost", disabled=not usable):
         try:
             with st.spinner("Trying a few images"):
                 cost = cost_of(desk.workspace, settings)
@@ -178,8 +94,10 @@ def _outlook(desk: Desk, settings: RunSettings, images: pd.DataFrame) -> None:
         parts.note(f"{kept}{left or 'Nothing is to be embedded'}; then comes the map.")
 
 
-def _start(desk: Desk, settings: RunSettings, name: str, again: bool) -> None:
-    if st.button("Start the run", key="start_run", type="primary"):
+def _start(desk: Desk, settings: RunSettings, name: str, *, again: bool, usable: bool) -> None:
+    if not usable:
+        parts.note("The network has no weights to work with yet: see Weights, in the settings.")
+    if st.button("Start the run", key="start_run", type="primary", disabled=not usable):
         title = f"Run {name or ', '.join(settings.datasets)}"
         arguments = {"settings": settings.to_json(), "name": name, "again": again}
         ask(desk.workspace, "run", title, arguments, key="run")

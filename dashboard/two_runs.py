@@ -6,32 +6,12 @@ import numpy as np
 import streamlit as st
 
 from core.between import clusters_between, flags_between, scores_between, settings_between
-from core.processing.steps import in_words
 from core.runs import RunInfo
-from dashboard import parts, remaking, state, words
+from dashboard import parts, settings_words, state, words
 from dashboard.desk import Desk
 from dashboard.gallery import gallery
 from dashboard.state import View
 
-_SETTINGS = {
-    "regions": "embedded",
-    "regions kind": "embedded",
-    "embed embedder": "network",
-    "embed short side": "shorter side, pixels",
-    "embed steps": "preprocessing",
-    "ood alpha": "false-alarm rate",
-    "ood detectors": "other detectors",
-    "ood k": "neighbours in a score",
-    "ood model": "model that detectors read",
-    "projection method": "map by",
-    "projection n neighbors": "map: neighbours",
-    "projection min dist": "map: smallest distance",
-    "projection fast": "map: quicker layout",
-    "clusters method": "clusters by",
-    "clusters min cluster size": "clusters: smallest",
-    "clusters min samples": "clusters: neighbours",
-}
-"""Setting → how a scientist calls it."""
 MOVED = 24
 """Pictures shown whose place in the order changed most."""
 
@@ -60,7 +40,8 @@ def section(desk: Desk) -> None:
     with parts.card("compare_settings", "Settings that differ" if differing else "The settings are the same"):
         if differing:
             told = [
-                (_SETTINGS.get(name, name), *(_told(name, value) for value in values)) for name, *values in differing
+                (settings_words.title(name), *(settings_words.told(name, value) for value in values))
+                for name, *values in differing
             ]
             st.dataframe(
                 pd.DataFrame(told, columns=["setting", f"run {first}", f"run {second}"]),
@@ -97,17 +78,6 @@ def section(desk: Desk) -> None:
                 column_config={"overlap": st.column_config.NumberColumn("overlap, %", format="%d")},
             )
             parts.csv_button("clusters-of-two-runs", lambda: table)
-
-
-def _told(name: str, value: str) -> str:
-    """A setting's value in words."""
-    if name == "embed steps" and value:
-        return in_words(value.split(" and "))
-    if name == "clusters method":
-        return remaking.KINDS.get(value, value)
-    if name.startswith("regions"):
-        return {"image": "whole pictures", "boxes": "marked boxes"}.get(value, value)
-    return {"": "none", "True": "yes", "False": "no"}.get(value, value)
 
 
 def _scores(one: View, two: View) -> None:

@@ -15,21 +15,28 @@ from core.embed.folding import FoldablePair, fold, foldable_pairs
 from core.embed.geometry import geometry_for
 from core.embed.prepare import PREPARATION_VERSION
 from core.embed.torchvision_embedders import build_network, normalisation
-from core.embed.weights import fit_weights, hub_weights, read_weights, weights_digest
+from core.embed.weights import fit_weights, head_classes, hub_weights, read_weights, weights_digest
 from core.errors import SettingsError
 from core.processing.applying import PROCESSING_VERSION
 from core.settings import EmbedSettings
 
 
 @dataclass(frozen=True)
-class _Opened:
-    """A network with its weights, its batch norms not folded yet."""
+class Opened:
+    """A network with its weights, its batch norms not folded yet.
+
+    Attributes:
+        dimension: Length of an embedding.
+        mean, deviation: Of the colours that the network expects, channel by channel, in [0, 1].
+        classes: That the head beside the weights tells apart; ``None`` where they come without.
+    """
 
     anatomy: Anatomy
     unfolded: list[FoldablePair]
     dimension: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    classes: int | None
 
 
 def load_embedder(settings: EmbedSettings) -> Embedder:
@@ -40,8 +47,7 @@ def load_embedder(settings: EmbedSettings) -> Embedder:
         ModelError: the weights are missing, do not fit, cannot be fetched, or would need unsafe loading.
     """
     precision = choose_precision(settings.precision, choose_device(settings.device))
-    weights = None if settings.weights is None else Path(settings.weights)
-    opened = _open_demo(settings, weights) if settings.embedder == "demo" else _open_torchvision(settings, weights)
+    opened = open_network(settings)
     anatomy = opened.anatomy
     key = digest(
         canonical_json(
@@ -62,6 +68,17 @@ def load_embedder(settings: EmbedSettings) -> Embedder:
     )
     fold(anatomy.body, opened.unfolded)
     return ready(settings, anatomy, opened.mean, opened.deviation, dimension=opened.dimension, key=key)
+
+
+def open_network(settings: EmbedSettings) -> Opened:
+    """The network that `settings` name with its weights, on the CPU.
+
+    Raises:
+        SettingsError: the embedder does not exist, or the input is too small for it.
+        ModelError: the weights are missing, do not fit, cannot be fetched, or would need unsafe loading.
+    """
+    weights = None if settings.weights is None else Path(settings.weights)
+    return _open_demo(settings, weights) if settings.embedder == "demo" else _open_torchvision(settings, weights)
 
 
 def ready(
@@ -104,22 +121,24 @@ def ready(
     )
 
 
-def _open_torchvision(settings: EmbedSettings, weights: Path | None) -> _Opened:
+def _open_torchvision(settings: EmbedSettings, weights: Path | None) -> Opened:
     name = settings.embedder
     network, anatomy = build_network(name, settings.short_side)
     pairs, dimension = _survey(anatomy, settings)
     tensors = hub_weights(name) if weights is None else read_weights(weights)
     source = f"the weights of {name}" if weights is None else f"{weights.name} for {name}"
+    classes = head_classes(network, anatomy, tensors)
     unfolded = fit_weights(network, anatomy, pairs, tensors, source=source)
-    return _Opened(anatomy, unfolded, dimension, *normalisation(name))
+    return Opened(anatomy, unfolded, dimension, *normalisation(name), classes)
 
 
-def _open_demo(settings: EmbedSettings, weights: Path | None) -> _Opened:
+def _open_demo(settings: EmbedSettings, weights: Path | None) -> Opened:
     from core.demo.network import MEAN, STD, load_demo_network
 
-    anatomy = Anatomy(load_demo_network(weights).eval().get_submodule("features"), Pool())
+    network = load_demo_network(weights).eval()
+    anatomy = Anatomy(network.get_submodule("features"), Pool())
     pairs, dimension = _survey(anatomy, settings)
-    return _Opened(anatomy, pairs, dimension, tuple(MEAN), tuple(STD))
+    return Opened(anatomy, pairs, dimension, tuple(MEAN), tuple(STD), len(network.concepts))
 
 
 def _survey(anatomy: Anatomy, settings: EmbedSettings) -> tuple[list[FoldablePair], int]:

@@ -18,6 +18,18 @@ def network_names() -> list[str]:
     return sorted(models.list_models(module=models))
 
 
+def require_known(name: str) -> None:
+    """Refuse a name that no classification network has.
+
+    Raises:
+        SettingsError: with the nearest name.
+    """
+    if name not in network_names():
+        near = difflib.get_close_matches(name, [*network_names(), "demo"], n=1)
+        hint = f"did you mean {near[0]}?" if near else "choose demo or the name of a torchvision classification network"
+        raise SettingsError(f"there is no embedder called {name!r}; {hint}")
+
+
 def build_network(name: str, short_side: int) -> tuple[nn.Module, Anatomy]:
     """A network with untrained weights, in evaluation mode, and its parts.
 
@@ -28,10 +40,7 @@ def build_network(name: str, short_side: int) -> tuple[nn.Module, Anatomy]:
         SettingsError: no classification network has this name.
         ModelError: nothing is known about taking this network's head off.
     """
-    if name not in network_names():
-        near = difflib.get_close_matches(name, [*network_names(), "demo"], n=1)
-        hint = f"did you mean {near[0]}?" if near else "choose demo or the name of a torchvision classification network"
-        raise SettingsError(f"there is no embedder called {name!r}; {hint}")
+    require_known(name)
     network = _build(name)
     anatomy = dissect(network)
     if anatomy.square:

@@ -151,12 +151,32 @@ def fit_weights(
     if unfit:
         raise ModelError(
             f"{source}: {len(wanted) - len(unfit)} of {len(wanted)} tensors of the network's body fit "
-            f"(the first that does not is {unfit[0]}); give the weights of this network, or name theirs with --embedder"
+            f"(the first that does not is {unfit[0]}); give the weights of this network, or choose the network that "
+            "they are of (--embedder)"
         )
     with torch.no_grad():
         for name in wanted:
             own[name].copy_(found[name])
     return [pair for pair in pairs if pair not in folded]
+
+
+def head_classes(network: nn.Module, anatomy: Anatomy, tensors: Mapping[str, Tensor]) -> int | None:
+    """How many classes the head in a file tells apart; ``None`` where the file holds the body alone.
+
+    Args:
+        network, anatomy, tensors: As `fit_weights` takes them, before it has.
+    """
+    names = {id(tensor): name for name, tensor in network.state_dict(keep_vars=True).items()}
+    body = {
+        names[id(tensor)]
+        for part in (anatomy.body, anatomy.ending)
+        for tensor in part.state_dict(keep_vars=True).values()
+    }
+    head = [name for name in names.values() if name not in body]
+    if not head:
+        return None
+    found = _unwrap(tensors, dict.fromkeys(names.values(), torch.empty(0))).get(head[-1])  # the last layer's
+    return None if found is None or not found.dim() else int(found.shape[0])
 
 
 def _plain_number(given: Tensor, wanted: Tensor) -> bool:

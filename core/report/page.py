@@ -190,6 +190,7 @@ def _method(run: Run) -> str:
     reference = spoken.in_words(settings.reference, "every region")
     target = spoken.in_words(settings.target, "everything else" if settings.reference else "nothing besides")
     shown = f"after preprocessing ({in_words(settings.embed.steps)})" if settings.embed.steps else "whole"
+    weights = f" with the weights {settings.embed.weights_name}" if settings.embed.weights_name else ""
     kind = {
         "umap": "UMAP's",
         "pca": "a plane of the two widest axes (PCA)",
@@ -197,7 +198,8 @@ def _method(run: Run) -> str:
     }
     text = (
         f"Every {_REGIONS.get(settings.regions.kind, 'region')} was shown {shown}, its aspect kept, to the network "
-        f"{settings.embed.embedder}, which gave an embedding. The reference is {reference}; the target is {target}. "
+        f"{settings.embed.embedder}{weights}, which gave an embedding. The reference is {reference}; the target is "
+        f"{target}. "
         f"{_score_method(run)} The map is {kind[settings.projection.method]}, the clusters are "
         "HDBSCAN's on the map."
     )

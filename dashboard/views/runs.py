@@ -13,7 +13,7 @@ from core.catalogue import spoken
 from core.console import duration
 from core.processing.steps import in_words
 from core.runs import RunInfo
-from dashboard import following, going, map_facts, parts, remaking, starting, two_runs, words
+from dashboard import following, going, map_facts, parts, remaking, settings_words, starting, two_runs, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk, ask
 
@@ -65,9 +65,9 @@ def _card(desk: Desk, info: RunInfo, pinned: bool) -> None:
             ("data", ", ".join(info.settings.datasets)),
             ("reference", spoken.in_words(info.settings.reference, "every image")),
             ("target", spoken.in_words(info.settings.target, "everything outside the reference")),
-            ("network", f"{info.settings.embed.embedder}, {info.settings.embed.short_side} pixels"),
+            ("network", settings_words.network_in_words(info.settings.embed)),
             ("preprocessing", "" if not info.settings.embed.steps else in_words(info.settings.embed.steps)),
-            ("embedded", starting.regions_in_words(str(info.settings.regions))),
+            ("embedded", settings_words.regions_in_words(str(info.settings.regions))),
             ("map", remaking.projection_in_words(info.settings.projection)),
             ("clusters", remaking.clusters_in_words(info.settings.clusters)),
             ("neighbours", _searched(desk.workspace, info)),
