@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.cluster_steps import clusters, count
 from benchmarks.common import append_result
-from benchmarks.map_chart import Chart, Truth, holds
+from benchmarks.map_chart import Chart, Truth, holds, until
 from benchmarks.map_steps import the_map, without_webgl
 from benchmarks.walking import Walk, opened_from_notice, serving
 from core.workspace import open_workspace
@@ -76,19 +76,59 @@ def mirrored(truth: Truth, folder: Path, rows: list[int]) -> list[Path]:
     return made
 
 
-def brought(walk: Walk, truth: Truth, rows: list[int]) -> None:
-    """A visitor's own pictures, put onto the map by mouse."""
+def brought(walk: Walk, truth: Truth, rows: list[int], before: int = 0) -> None:
+    """A visitor's own pictures, put onto the map by mouse; the second time they are known."""
     page, chart = walk.page, Chart(walk, truth)
     page.goto(truth.url("map"))
     chart.ready()
-    page.get_by_role("button", name="Place my pictures").click()
     with tempfile.TemporaryDirectory() as folder:
-        files = mirrored(truth, Path(folder), rows)
-        page.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files([str(path) for path in files])
-        page.get_by_text(f"{len(rows)} pictures of yours are drawn as squares").wait_for(timeout=120_000)
+        files = [str(path) for path in mirrored(truth, Path(folder), rows)]
+        for said in (f"{len(rows)} pictures were placed", f"{len(rows)} pictures are here already"):
+            if not page.locator("[data-testid=stPopoverBody]").is_visible():
+                page.get_by_role("button", name="Place my pictures").click()
+            page.locator("[data-testid=stPopoverBody] input[type=file]").set_input_files(files)
+            page.get_by_text(said).wait_for(timeout=120_000)
+            driver.settle(page, 60_000)
     page.keyboard.press("Escape")
     chart.ready()
-    walk.did(approximate(walk, chart, len(rows), "mirrored"))
+    walk.did(f"{approximate(walk, chart, before + len(rows), 'mirrored')}; sent again, they are known")
+
+
+def kept(walk: Walk, truth: Truth, many: int) -> None:
+    """The page opened again: what was placed is drawn and listed."""
+    page, chart = walk.page, Chart(walk, truth)
+    page.goto(truth.url("map"))
+    chart.ready()
+    page.get_by_text(f"Placed pictures ({many})").wait_for(timeout=60_000)
+    shown = page.locator(".st-key-card_placed img")
+    holds(shown.count() == min(many, 6), f"{shown.count()} thumbnails of {many}")
+    for one in shown.all():
+        until(page, lambda one=one: one.evaluate("(i) => i.naturalWidth > 100"), "a thumbnail")
+    walk.did(f"opened again: {approximate(walk, chart, many, 'mirrored')}; listed with {shown.count()} thumbnails")
+
+
+def removed(walk: Walk, truth: Truth, many: int) -> None:
+    """One removed, all removed, both taken back; the run's own figures stay what they are."""
+    page, chart = walk.page, Chart(walk, truth)
+    points = page.locator(".map .status").inner_text().split(" · ")[0]
+    card = page.locator(".st-key-card_placed")
+    steps = (
+        (card.get_by_role("button", name="Remove", exact=True).first, many - 1),
+        (card.get_by_role("button", name="Remove all"), 0),
+        (card.get_by_role("button", name="Undo removing"), many - 1),
+        (card.get_by_role("button", name="Undo removing"), many),
+    )
+    for button, left in steps:
+        button.click()
+        page.get_by_text(f"Placed pictures ({left})").wait_for(timeout=60_000)
+        chart.ready()
+        said = page.locator(".map .status").inner_text()
+        holds((f"{left} placed approximately" in said) == (left > 0) and points in said, said)
+    card.get_by_role("button", name="Show its nearest").first.click()
+    page.locator(".viewer .picture").wait_for(timeout=60_000)
+    page.keyboard.press("Escape")
+    page.locator(".viewer").wait_for(state="detached")
+    walk.did(f"one removed, all removed, both taken back: {many} again; the nearest of one was looked at")
 
 
 def approximate(walk: Walk, chart: Chart, many: int, told: str) -> str:
@@ -114,6 +154,8 @@ def placing(walk: Walk, truth: Truth) -> None:
     page, chart = walk.page, Chart(walk, truth)
     rows = list(range(0, len(truth.table), max(1, len(truth.table) // 12)))[:12]
     brought(walk, truth, rows[:3])
+    kept(walk, truth, 3)
+    removed(walk, truth, 3)
     with closing(open_workspace(truth.workspace)) as space:
         embed = space.open_run(truth.run).settings.embed
     if embed.weights is not None or embed.embedder != "demo":
@@ -143,7 +185,7 @@ def placing(walk: Walk, truth: Truth) -> None:
     chart.ready()
     walk.choose("Place another run here", "uploaded")
     chart.ready()
-    walk.did(approximate(walk, chart, len(rows), "mirrored"))
+    walk.did(approximate(walk, chart, len(rows) + 3, "mirrored"))
 
 
 def restarted(walk: Walk, truth: Truth) -> None:
@@ -156,8 +198,10 @@ def restarted(walk: Walk, truth: Truth) -> None:
     if fewest is not None and placed[fewest] == 12:
         page.goto(truth.url("map") + f"&placed={fewest}")
         chart.ready()
-        walk.did("after a restart, by the same link: " + approximate(walk, chart, 12, "mirrored"))
-    brought(walk, truth, [5, 15])
+        walk.did("after a restart, by the same link: " + approximate(walk, chart, 15, "mirrored"))
+    kept(walk, truth, 3)
+    removed(walk, truth, 3)
+    brought(walk, truth, [5, 15], before=3)
 
 
 FLOWS: dict[str, Callable[[Walk, Truth], None]] = {

@@ -267,7 +267,7 @@ def taken_home(visit: Visit) -> tuple[object, object]:
     visit.settle()
     visit.see("10 part of the map")
     said = int(re.search(r"selection holds ([\d,]+)", text.inner_text()).group(1).replace(",", ""))
-    return len(visit.csv("CSV of the selection")), said
+    return len(visit.csv("CSV")), said
 
 
 TASKS = (

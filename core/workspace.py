@@ -8,6 +8,8 @@
       runs/                 one folder a run: its table and its manifest
       models/               trained models
       predictions/          what models say of regions
+      clusters/             people's edits of clusters, one list a run
+      placed/               pictures that people placed on a run's map, small copies, one folder a run
 
 Images stay where they are; the workspace may be moved or copied as a whole.
 """

@@ -105,8 +105,9 @@ PLACES = (
     ),
     Entry(
         "New images on an old map: approximate",
-        "Another run's regions can be laid over this map, which does not move: each stands at the weighted mean of its "
-        "15 nearest neighbours here. What is far from everything has no true place, so look at its distance first.",
+        "Another run's regions, or pictures of one's own, can be laid over this map, which does not move: each stands "
+        "at the weighted mean of its 15 nearest neighbours here. What is far from everything has no true place, so "
+        "look at its distance first. Pictures stay placed until they are removed, and are no part of the run.",
         r"y(x) = \frac{\sum_n w_n\, y_n}{\sum_n w_n}, \qquad w_n = e^{-(d_n - d_1) / \sigma}, \quad "
         r"\sum_n w_n = \log_2 k",
         "d: cosine distances to the k nearest regions of the map; yₙ: their places.",

@@ -75,6 +75,11 @@ def note(text: str) -> None:
     st.html(f'<p class="bs-note">{escape(text)}</p>')
 
 
+def named(name: str, text: str) -> None:
+    """The name of one thing, and what is said of it."""
+    st.html(f'<p class="bs-name">{escape(name)}</p><p>{escape(text)}</p>')
+
+
 def paragraph(text: str) -> None:
     """Running text."""
     st.html(f'<p class="bs-text">{escape(text)}</p>')

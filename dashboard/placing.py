@@ -8,7 +8,7 @@ and coordinates is needed, so it works the same after a restart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,23 +34,28 @@ class Guests:
 
     Attributes:
         called: What they are, ``12 regions of run 3``.
-        names: Of the clusters that they were placed in, by number.
+        xy: ``[Q, 2]`` approximate places.
+        labels: ``[Q]`` numbers of the clusters that they were placed in, or -1.
+        distance: ``[Q]`` cosine distance to the nearest region of the map.
+        names: Of the clusters, by number.
         told: Where the browser finds what each is called and looks like: see ``map_guests.js``.
         left_out: How many more there were.
     """
 
     called: str
-    placed: Placed
+    xy: np.ndarray
+    labels: np.ndarray
+    distance: np.ndarray
     names: Mapping[int, str]
     told: Mapping[str, Any]
     left_out: int = 0
 
     def to_browser(self) -> dict[str, Any]:
         """Places, and what is told of them under the pointer."""
-        numbers, which = np.unique(self.placed.labels, return_inverse=True)
+        numbers, which = np.unique(self.labels, return_inverse=True)
         return {
-            "places": self.placed.xy.round(5).tolist(),
-            "distances": [words.score(float(distance)) for distance in self.placed.distance],
+            "places": self.xy.round(5).tolist(),
+            "distances": [words.score(float(distance)) for distance in self.distance],
             "clusters": ["no cluster" if number < 0 else self.names[int(number)] for number in numbers],
             "joins": which.tolist(),
             **self.told,
@@ -72,7 +77,7 @@ class Floor:
     names: Mapping[int, str]
 
     def place(self, vectors: np.ndarray) -> Placed:
-        """Where new vectors of the run's network lie.
+        """Where new vectors of the run's network lie; rows are those of the run.
 
         Raises:
             EmbeddingError: they come from another network.
@@ -81,7 +86,8 @@ class Floor:
         on = np.isfinite(xy).all(axis=1)
         if on.all():  # as they lie on the disk: a million need not be read into memory
             return place(vectors, self.run.embeddings, xy, self.labels)
-        return place(vectors, np.asarray(self.run.embeddings[on]), xy[on], self.labels[on])
+        found = place(vectors, np.asarray(self.run.embeddings[on]), xy[on], self.labels[on])
+        return replace(found, rows=np.flatnonzero(on)[found.rows])
 
 
 def floor(view: View) -> Floor:
@@ -156,16 +162,22 @@ def _guests(key: str, other_key: str, _floor: Floor, _other: Run) -> Guests:
         "sheet": f"{assets.base()}/sheet/{other.id}?rows={{rows}}&tile=128",
     }
     called = f"{words.plural(len(rows), 'region')} of run {other.id}"
-    return Guests(called, _floor.place(np.asarray(other.embeddings[rows])), _floor.names, told, left_out)
+    placed = _floor.place(np.asarray(other.embeddings[rows]))
+    return Guests(called, placed.xy, placed.labels, placed.distance, _floor.names, told, left_out)
 
 
 def sentence_of(guests: Sequence[Guests]) -> str:
     """What the placed ones are, and how far they can be believed."""
     if not guests:
         return ""
-    near = words.score(float(np.median(np.concatenate([one.placed.distance for one in guests]))))
+    near = words.score(float(np.median(np.concatenate([one.distance for one in guests]))))
     left_out = sum(one.left_out for one in guests)
     more = f" {words.plural(left_out, 'more region')} are not drawn." if left_out else ""
+    if sum(len(one.xy) for one in guests) == 1:
+        return (
+            f"{guests[0].called} is drawn as a square. Its place is approximate: the mean of its nearest neighbours "
+            f"here (the nearest at a distance of {near}); the map did not move for it."
+        )
     return (
         f"{' and '.join(one.called for one in guests)} are drawn as squares. Their places are approximate: the mean of "
         f"their nearest neighbours here (half of them have one within a distance of {near}); the map did not move for "

@@ -63,11 +63,7 @@ def judge_files(
         WorkspaceError: the run compares marked boxes, or judged nothing.
         ModelError: the run's network cannot be loaded any more.
     """
-    table = run.table
-    reference = np.flatnonzero(table["set"].isin(["reference", "both"]) & table["ood_score"].notna())
-    k = int(run.manifest.get("k", 0))
-    if k < 1 or len(reference) < k:
-        raise WorkspaceError(f"run {run.id} has judged nothing; open a run with a reference to compare pictures with")
+    _reference(run)
     if run.settings.regions.kind == "boxes":
         raise WorkspaceError(
             f"run {run.id} compares marked boxes, and these pictures have none; open a run over whole images"
@@ -85,36 +81,65 @@ def judge_files(
     good = np.flatnonzero(np.isfinite(vectors).all(axis=1))
     if not len(good):
         return [None] * len(paths)
+    strangest: list[Strangeness | None] = [None] * len(paths)
+    for row, one in zip(good, judge_vectors(run, vectors[good]), strict=True):
+        before = strangest[owner[row]]
+        if before is None or before.score < one.score:
+            strangest[owner[row]] = one
+    return strangest
+
+
+def judge_vectors(run: Run, vectors: NDArray[np.float32]) -> list[Strangeness]:
+    """Compare vectors of the run's network, ``[Q, D]`` finite, with the run's reference.
+
+    Raises:
+        WorkspaceError: the run judged nothing.
+        EmbeddingError: they come from another network.
+    """
+    reference, k = _reference(run)
+    table = run.table
     known = np.asarray(run.embeddings)[reference]
-    found = search(vectors[good], known, max(k, min(NEAREST, len(reference))))
+    found = search(vectors, known, max(k, min(NEAREST, len(reference))))
     scores = knn_scores(found.distances, k)
     own = table["ood_score"].to_numpy(np.float64)[reference]
     groups = group_codes(table)[reference]
     p = p_values(scores, np.full(len(scores), groups.max() + 1), own, groups)
     ranks = percentiles(scores, own)
     flag: dict[str, Any] = dict(run.manifest.get("flag", {}))
-    strangest: list[Strangeness | None] = [None] * len(paths)
-    for place, row in enumerate(good):
-        before = strangest[owner[row]]
-        if before is not None and before.score >= scores[place]:
-            continue
-        score = float(scores[place])
-        limit = flag.get("threshold")
+    limit = flag.get("threshold")
+    judged = []
+    for place, score in enumerate(map(float, scores)):
         flagged = (
             bool(p[place] <= float(flag["alpha"]) + _ROUNDING)
             if flag.get("certified")
             else limit is not None and score > float(limit)
         )
         near = np.asarray(found.indices[place][:NEAREST], np.int64)
-        strangest[owner[row]] = Strangeness(
-            score,
-            float(ranks[place]),
-            float(p[place]),
-            flagged,
-            reference[near].astype(np.int64),
-            np.asarray(found.distances[place][: len(near)], np.float64),
+        judged.append(
+            Strangeness(
+                score,
+                float(ranks[place]),
+                float(p[place]),
+                flagged,
+                reference[near].astype(np.int64),
+                np.asarray(found.distances[place][: len(near)], np.float64),
+            )
         )
-    return strangest
+    return judged
+
+
+def _reference(run: Run) -> tuple[NDArray[np.int64], int]:
+    """Rows of the run's reference, and how many of them a score is the mean distance to.
+
+    Raises:
+        WorkspaceError: the run judged nothing.
+    """
+    table = run.table
+    reference = np.flatnonzero(table["set"].isin(["reference", "both"]) & table["ood_score"].notna())
+    k = int(run.manifest.get("k", 0))
+    if k < 1 or len(reference) < k:
+        raise WorkspaceError(f"run {run.id} has judged nothing; open a run with a reference to compare pictures with")
+    return reference, k
 
 
 def file_scores(

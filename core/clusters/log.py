@@ -8,13 +8,13 @@ The contract:
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.clusters.grouping import Edit
-from core.errors import SelectionError, WorkspaceError
+from core.clusters.lines import append_line
+from core.errors import SelectionError
 
 if TYPE_CHECKING:
     from core.runs import Run
@@ -31,7 +31,7 @@ def read_edits(space: Workspace, run: Run) -> list[Edit]:
     path = log_path(space, run)
     if not path.is_file():
         return []
-    return [edit for line in path.read_text(encoding="utf-8").splitlines() if (edit := _parsed(line)) is not None]
+    return [edit for line in path.read_text(encoding="utf-8").split("\n") if (edit := _parsed(line)) is not None]
 
 
 def _parsed(line: str) -> Edit | None:
@@ -51,19 +51,4 @@ def add_edit(space: Workspace, run: Run, edit: Edit) -> None:
     """
     if any(known.key == edit.key for known in read_edits(space, run)):
         return
-    path = log_path(space, run)
-    line = json.dumps(asdict(edit), ensure_ascii=False, sort_keys=True)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        whole = not path.exists() or path.stat().st_size == 0 or path.read_bytes()[-1:] == b"\n"
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, (("" if whole else "\n") + line + "\n").encode())  # one write, so lines never mix
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise WorkspaceError(
-            f"the edit could not be kept ({error.strerror or error}); check free space and that the workspace can be "
-            "written, then do it again"
-        ) from error
+    append_line(log_path(space, run), asdict(edit), "the edit")

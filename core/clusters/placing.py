@@ -29,12 +29,16 @@ class Placed:
         labels: ``[Q]`` int32, an old cluster or -1.
         certainty: ``[Q]`` float32 in [0, 1], the share of the weight that its cluster (or noise) carries.
         distance: ``[Q]`` float32, cosine distance to the nearest old region: far ones have no true place on the map.
+        rows: ``[Q, k]`` int64, the old regions that a place rests on, nearest first.
+        shares: ``[Q, k]`` float32, the share of the weight that each of them carries; a row's add up to 1.
     """
 
     xy: NDArray[np.float32]
     labels: NDArray[np.int32]
     certainty: NDArray[np.float32]
     distance: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    shares: NDArray[np.float32]
 
 
 def place(
@@ -61,13 +65,27 @@ def place(
     weights = _weights(near.distances.astype(np.float64))
     share = weights / weights.sum(axis=1, keepdims=True)
     xy = (np.asarray(projection, np.float64)[near.indices] * share[:, :, None]).sum(axis=1)
-    held = np.asarray(labels)[near.indices]
-    best, certainty = np.full(len(held), -1, np.int32), np.full(len(held), -1.0)
-    for label in np.unique(held):
-        carried = (share * (held == label)).sum(axis=1)
+    best, certainty = joined(np.asarray(labels)[near.indices], share)
+    rows = near.indices.astype(np.int64)
+    return Placed(xy.astype(np.float32), best, certainty, near.distances[:, 0], rows, share.astype(np.float32))
+
+
+def joined(labels: NDArray[np.integer], shares: NDArray[np.floating]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The cluster (or noise, -1) that carries most of the weight, the smallest number among equals, and its share.
+
+    Args:
+        labels: ``[Q, k]`` clusters of the old regions that a place rests on; noise -1.
+        shares: ``[Q, k]`` the weight that each of them carries.
+
+    Returns:
+        ``[Q]`` int32 and ``[Q]`` float32.
+    """
+    best, certainty = np.full(len(labels), -1, np.int32), np.full(len(labels), -1.0)
+    for label in np.unique(labels):
+        carried = (shares * (labels == label)).sum(axis=1)
         better = carried > certainty
         best[better], certainty[better] = label, carried[better]
-    return Placed(xy.astype(np.float32), best, certainty.astype(np.float32), near.distances[:, 0])
+    return best, certainty.astype(np.float32)
 
 
 def _weights(distances: NDArray[np.float64]) -> NDArray[np.float64]:

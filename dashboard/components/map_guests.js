@@ -11,12 +11,12 @@ export class Guests {
     this.count = 0;
   }
 
-  // Each of `given` has `places`, what is told of each (`distances`, and `joins` one of `clusters`), and either `rows,
-  // items, sheet` (regions of another run) or `words, body` (pictures).
+  // Each of `given` has `places`, what is told of each (`distances`, `joins` one of `clusters`), and either `rows, items,
+  // sheet` (regions of another run) or `words, scores, body` (pictures; a score may be empty).
   set(given, base) {
     for (const { cards } of this.groups) cards.destroy();
-    this.groups = given.map(({ places, distances, joins, clusters, rows, items, sheet, words, body }) => {
-      const lines = (at) => ["placed approximately:", `in ${clusters[joins[at]]}`, `distance to the nearest here ${distances[at]}`];
+    this.groups = given.map(({ places, distances, joins, clusters, rows, items, sheet, words, scores, body }) => {
+      const lines = (at) => ["placed approximately:", `in ${clusters[joins[at]]}`, `distance to the nearest here ${distances[at]}`, ...(scores?.[at] ? [`OOD score ${scores[at]}`] : [])];
       if (words) return { places, lines, cards: new Sheet(words, `${base}/body/${body}`), row: (at) => at };
       const cards = new Cards(this.changed);
       cards.reset({ items, sheet });

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from core.errors import WorkspaceError
 from dashboard import (
     assets,
+    boundary,
     choosing,
     clustering,
     colouring,
@@ -19,6 +21,7 @@ from dashboard import (
     map_facts,
     map_layers,
     parts,
+    placed_pictures,
     placing,
     placing_pictures,
     remaking,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from core.space.areas import Area
     from dashboard.clustering import Clustered
     from dashboard.colouring import Colouring
+    from dashboard.placed_pictures import Kept
     from dashboard.selecting import Found
 
 COLUMNS = ["image_id", "region_id", "path", "set", "x", "y", "cluster", "ood_score", "depth_m"]
@@ -87,22 +91,26 @@ def page(view: View) -> None:
         else:
             parts.note("Nothing is narrowed down: the whole run is here.")
     with st.container(border=True, key="card_map"):
-        _map(view, ground, flags, ringed, selection)
+        mine = _map(view, ground, flags, ringed, selection)
+    if mine is not None:
+        placed_pictures.card(view, mine)
     _gallery(view, found, selection, ringed)
     map_facts.quality(view)
     remaking.another_map(view)
 
 
-def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection) -> None:
+def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, selection: Selection) -> Kept | None:
+    """The map with its tools; what of people's own pictures lies on it, ``None`` where that cannot be read."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="map_tools"):
         with st.container(width=240):
             name = _choose_colour(_colours(view.run.key, view.run))
         with st.container(width=240):
             another = placing.choose(view)
-        mine = placing_pictures.choose(view)
-        guests = [one for one in (another, mine) if one is not None]
+        placing_pictures.choose(view)
         st.toggle("Narrow down", key=_FACETS, bind="query-params", help="Conditions beside the map, with counts")
-        parts.csv_button("map", lambda: _table(view, flags), "CSV of the selection")
+        parts.csv_button("map", lambda: _table(view, flags))
+    mine = _placed(view)
+    guests = [one for one in (another, mine.guests if mine else None) if one is not None]
     by_cluster = name == "cluster"
     clusters = clustering.clustered(view) if by_cluster or len(view.run.table) <= placing.NAMED else None
     key = clusters.key if clusters is not None and by_cluster else view.run.key
@@ -139,6 +147,15 @@ def _map(view: View, ground: Ground, flags: np.ndarray, ringed: np.ndarray, sele
     parts.note(sentence(flags, ringed))
     parts.note(found.note)
     parts.note(placing.sentence_of(guests))
+    return mine
+
+
+def _placed(view: View) -> Kept | None:
+    try:
+        return placed_pictures.kept(view)
+    except WorkspaceError as error:
+        parts.note(boundary.sentence(str(error)))
+        return None
 
 
 def _facets(view: View, selection: Selection, height: int) -> None:

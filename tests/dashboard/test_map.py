@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from core.clusters import album
 from core.space.areas import Area
 from core.workspace import open_workspace
-from dashboard import colouring, likeness, map_component, map_layers, placing, placing_pictures
+from dashboard import (
+    colouring,
+    likeness,
+    map_component,
+    map_layers,
+    placed_pictures,
+    placing,
+    placing_pictures,
+    state,
+    words,
+)
 from dashboard.bodies import BODIES, Bodies
 from dashboard.colouring import FIRST, MISSING, NOISE, OTHERS
 from dashboard.hexagons import hexagons
@@ -267,31 +280,101 @@ class Sent:
         return self.content
 
 
-def test_pictures_of_a_visitor_are_placed_beside_what_they_are_like(view, monkeypatch):
-    vectors = iter(np.asarray(view.run.embeddings[[5, 40]]))
-    monkeypatch.setattr(likeness, "vector_of", lambda run, upload: next(vectors))
+@pytest.fixture
+def own(workspace_folder, tmp_path, monkeypatch):
+    """A workspace of one's own, to place pictures in, with vectors as the run's network would give them."""
+    folder = Path(shutil.copytree(workspace_folder, tmp_path / "own"))
+    monkeypatch.setenv(state.WORKSPACE_VARIABLE, str(folder))
+    rows = iter((5, 40, 7, 9))
+    monkeypatch.setattr(likeness, "vector_of", lambda run, upload: np.asarray(run.embeddings[next(rows)], float))
+    yield folder
+    streamlit.cache_resource.clear()
+
+
+def the_view() -> View:
+    space = state.workspace()
+    runs = tuple(space.runs())
+    return View(space, runs, state.open_run(space, runs[0]), theme_for("light", None))
+
+
+def drawn(colour: tuple[int, int, int], kind: str = "PNG") -> bytes:
     content = io.BytesIO()
-    Image.new("RGB", (300, 150), (200, 30, 30)).save(content, "PNG")
-    sent = [Sent(HOSTILE, content.getvalue()), Sent("rubbish.jpg", b"no picture"), Sent("two.png", content.getvalue())]
-    guests, refused, sheet = placing_pictures.place_pictures(placing.floor(view), sent)
-    assert [name for name, _ in refused] == ["rubbish.jpg"]
-    assert guests.called == "2 pictures of yours"
+    Image.new("RGB", (300, 150), colour).save(content, kind)
+    return content.getvalue()
+
+
+def test_pictures_of_a_visitor_are_kept_beside_what_they_are_like(own):
+    view = the_view()
+    red, blue = drawn((200, 30, 30)), drawn((30, 30, 200))
+    sent = [Sent(HOSTILE, red), Sent("rubbish.jpg", b"no picture"), Sent("two.png", blue)]
+    taken = placing_pictures.take_in(view, sent)
+    assert (taken.placed, taken.known, [name for name, _ in taken.refused]) == (2, 0, ["rubbish.jpg"])
+    again = placing_pictures.take_in(view, [Sent("another name.png", red)])
+    assert (again.placed, again.known) == (0, 1)
+    assert placing_pictures.told(again) == "1 picture is here already."
+    kept = placed_pictures.kept(view)
+    guests = kept.guests
+    assert guests.called == "2 placed pictures"
     assert [item["name"] for item in guests.told["words"]] == [HOSTILE, "two.png"]
-    assert guests.placed.distance == pytest.approx(0.0, abs=1e-6)
-    tiles = np.asarray(Image.open(io.BytesIO(sheet.tobytes())), int)
+    assert guests.distance == pytest.approx(0.0, abs=1e-6)
+    assert guests.to_browser()["scores"] == [words.score(one.score) for one in kept.album.pictures]
+    units = np.asarray(view.run.embeddings, float)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    to_reference = np.sort(1 - units[(view.run.table["set"] == "reference").to_numpy()] @ units[5])
+    assert kept.album.pictures[0].score == pytest.approx(to_reference[: view.run.manifest["k"]].mean(), abs=1e-6)
+    tiles = np.asarray(Image.open(io.BytesIO(BODIES.get(guests.told["body"]))), int)
     assert tiles.shape == (128, 1280, 3)
-    assert tiles[64, [64, 192], 0].min() > 180  # both in the middle of their tiles
+    assert tiles[64, 64, 0] > 180
+    assert tiles[64, 192, 2] > 180
     assert tiles[10, 64].max() < 40  # twice as wide as high
-    assert "2 pictures of yours are drawn as squares" in placing.sentence_of([guests])
-    assert BODIES.get(guests.told["body"]) == sheet.tobytes()
+    assert "2 placed pictures are drawn as squares" in placing.sentence_of([guests])
+    streamlit.cache_resource.clear()  # what a server forgets when it ends
+    assert placed_pictures.kept(the_view()).guests.to_browser() == guests.to_browser()
+
+
+def test_the_page_lists_placed_pictures_removes_them_and_takes_that_back(own):
+    view = the_view()
+    before = (view.run.folder / "manifest.json").read_bytes()
+    placing_pictures.take_in(view, [Sent(HOSTILE, drawn((200, 30, 30))), Sent("two.png", drawn((30, 30, 200)))])
+    app = opened("map")
+    assert not app.exception
+    assert "Placed pictures (2)" in said(app)
+    assert "nothing counts, flags, clusters or exports them" in said(app)
+    assert "onerror" not in said(app).replace("&lt;img src=x onerror=alert(1)&gt;", "")
+    first = placed_pictures.kept(view).album.pictures[0]
+    album.copy_path(view.workspace, view.run, first.digest).write_bytes(b"\xff\xd8\xff rubbish")
+    app.run()
+    assert "missing or damaged: the place is still drawn" in said(app)
+    app.button(f"placed_remove_{first.digest}").click().run()
+    assert "Placed pictures (1)" in said(app)
+    assert "damaged" not in said(app)
+    app.button("placed_remove_all").click().run()
+    assert "Placed pictures (0)" in said(app)
+    app.button("placed_undo").click().run()
+    app.button("placed_undo").click().run()
+    assert "Placed pictures (2)" in said(app)
+    assert not app.exception
+    found = placed_pictures.kept(view)
+    table = placed_pictures.table(view.run, found)
+    assert table["nearest"].tolist() == view.run.table["path"].iloc[[5, 40]].tolist()
+    assert (view.run.folder / "manifest.json").read_bytes() == before
+
+
+def test_where_the_list_of_placed_pictures_cannot_be_read_the_map_is_there(own):
+    view = the_view()
+    log = album.folder(view.workspace, view.run) / "log.jsonl"
+    placing_pictures.take_in(view, [Sent("one.png", drawn((200, 30, 30)))])
+    log.write_bytes(b'{"act": "place", "picture": {"digest": "../../x"}}\n\xff\xfe rubbish\n' + log.read_bytes())
+    app = opened("map")
+    assert not app.exception
+    assert "2 entries of the list cannot be understood" in said(app)
+    assert "Placed pictures (1)" in said(app)
 
 
 def test_where_the_network_is_gone_no_picture_is_placed_and_it_is_said(view):
-    content = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(content, "PNG")
-    guests, refused, _ = placing_pictures.place_pictures(placing.floor(view), [Sent("one.png", content.getvalue())])
-    assert guests is None
-    assert "not those that run" in refused[0][1]
+    taken = placing_pictures.take_in(view, [Sent("one.png", drawn((9, 9, 9)))])
+    assert taken.placed == 0
+    assert "not those that run" in taken.refused[0][1]
 
 
 def test_the_map_is_measured_on_request(served):
