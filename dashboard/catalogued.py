@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.conditions_built import Choices
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,15 +16,15 @@ if TYPE_CHECKING:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _images(root: str, names: tuple[str, ...], stamp: tuple[object, ...], _space: Workspace) -> pd.DataFrame:
+def _choices(root: str, names: tuple[str, ...], stamp: tuple[object, ...], _space: Workspace) -> Choices:
     from core.catalogue.overview import image_table
     from core.catalogue.regions import dataset_ids
 
-    return image_table(_space.database, dataset_ids(_space.database, names))
+    return Choices(image_table(_space.database, dataset_ids(_space.database, names)))
 
 
-def images(space: Workspace, names: Sequence[str]) -> pd.DataFrame:
-    """`core.catalogue.overview.image_table` of these datasets; never to be changed.
+def choices(space: Workspace, names: Sequence[str]) -> Choices:
+    """The images of these datasets (never to be changed), and what conditions on them can be made of.
 
     Raises:
         WorkspaceError: a dataset is unknown.
@@ -34,4 +36,13 @@ def images(space: Workspace, names: Sequence[str]) -> pd.DataFrame:
     imports = {entry.name: len(entry.imports) for entry in descriptions(space.database)}
     edits = last_edit(space.database)
     stamp = tuple((counts.get(name), imports.get(name), edits) for name in names)
-    return _images(str(space.root), tuple(names), stamp, space)
+    return _choices(str(space.root), tuple(names), stamp, space)
+
+
+def images(space: Workspace, names: Sequence[str]) -> pd.DataFrame:
+    """The images of `choices` alone.
+
+    Raises:
+        WorkspaceError: a dataset is unknown.
+    """
+    return choices(space, names).images

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -23,18 +25,43 @@ TEXTS = {"camera": "Camera", "site": "Site", "group": "Group (dive)", "concepts"
 TIME = {"taken_at": "Date"}
 
 
-def fields(images: pd.DataFrame) -> dict[str, str]:
-    """Column → title of what these images can be told apart by."""
-    found = {}
-    for name, title in {**NUMBERS, **TIME, **TEXTS}.items():
-        column = images[name]
-        values = column.explode().dropna() if name == "concepts" else column.dropna()
-        if values.astype("str").replace("", None).dropna().nunique() > 1:
-            found[name] = title
-    return found
+class Choices:
+    """What conditions on some images can be made of, looked for once.
+
+    Args:
+        images: `core.catalogue.overview.image_table`.
+    """
+
+    def __init__(self, images: pd.DataFrame) -> None:
+        self.images = images
+        self._counts: dict[str, dict[str, int]] = {}
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """Column → title of what these images can be told apart by."""
+        known = {name: title for name, title in {**NUMBERS, **TIME}.items() if self.images[name].nunique() > 1}
+        return known | {name: title for name, title in TEXTS.items() if len(self.counts(name)) > 1}
+
+    @cached_property
+    def ends(self) -> dict[str, tuple[float, float]]:
+        """Lowest and highest value of each column of numbers in `fields`."""
+        return {name: (float(self.images[name].min()), float(self.images[name].max())) for name in NUMBERS}
+
+    @cached_property
+    def last_day(self) -> date:
+        """The day of the newest image."""
+        return self.images["taken_at"].max().date()
+
+    def counts(self, field: str) -> dict[str, int]:
+        """Images by value of a column of text, the most frequent first; without those that say nothing."""
+        if field not in self._counts:
+            column = self.images[field].explode() if field == "concepts" else self.images[field]
+            counted = column.dropna().astype("str").value_counts()
+            self._counts[field] = {str(name): int(many) for name, many in counted.items() if name}
+        return self._counts[field]
 
 
-def builder(key: str, title: str, images: pd.DataFrame, otherwise: str) -> tuple[str, ...]:
+def builder(key: str, title: str, choices: Choices, otherwise: str) -> tuple[str, ...]:
     """Draw the list of conditions and the way to add one; returns them."""
     kept: list[str] = st.session_state.setdefault(f"{key}_conditions", [])
     parts.section(title, "" if kept else otherwise)
@@ -47,13 +74,13 @@ def builder(key: str, title: str, images: pd.DataFrame, otherwise: str) -> tuple
             args=(condition,),
             help="Take it away",
         )
-    known = fields(images)
+    known = choices.fields
     if not known:
         parts.note("Nothing is known of these images that could tell them apart.")
         return tuple(kept)
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"{key}_new"):
         field = st.selectbox("Where", list(known), key=f"{key}_field", format_func=known.__getitem__)
-        wanted = _value(key, field, images)
+        wanted = _value(key, field, choices)
         st.button("Add", key=f"{key}_add", disabled=not wanted, on_click=_add, args=(kept, wanted))
     return tuple(kept)
 
@@ -71,10 +98,10 @@ def middle(low: float, high: float) -> float:
     return min(max(round((low + high) / 2 / step) * step, low), high)
 
 
-def _value(key: str, field: str, images: pd.DataFrame) -> str:
+def _value(key: str, field: str, choices: Choices) -> str:
     """The condition that the widgets say now; empty while they say nothing."""
     if field in NUMBERS:
-        low, high = float(images[field].min()), float(images[field].max())
+        low, high = choices.ends[field]
         op = st.segmented_control(
             "is",
             ["below", "at least"],
@@ -86,7 +113,6 @@ def _value(key: str, field: str, images: pd.DataFrame) -> str:
         number = st.number_input("Value", low, high, value=middle(low, high), key=f"{key}_{field}_value")
         return f"{field}{'<' if op == 'below' else '>='}{number:g}"
     if field in TIME:
-        days = images[field].dropna().dt.date
         op = st.segmented_control(
             "is",
             ["before", "from"],
@@ -95,17 +121,15 @@ def _value(key: str, field: str, images: pd.DataFrame) -> str:
             label_visibility="collapsed",
             key=f"{key}_{field}_op",
         )
-        day = st.date_input("Day", value=max(days), key=f"{key}_{field}_value")
+        day = st.date_input("Day", value=choices.last_day, key=f"{key}_{field}_value")
         return f"{field}{'<' if op == 'before' else '>='}{day}"
-    column = images[field].explode() if field == "concepts" else images[field]
-    counts = column.dropna().astype("str").value_counts()
-    names = [name for name in counts.index if name][:500]
+    counts = choices.counts(field)
     op = st.segmented_control(
         "is", ["is", "is not"], default="is", required=True, label_visibility="collapsed", key=f"{key}_{field}_op"
     )
     chosen = st.selectbox(
         "Value",
-        names,
+        list(counts)[:500],
         index=None,
         key=f"{key}_{field}_value",
         format_func=lambda name: f"{name} ({counts[name]:,})",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard import assets, looking, words
-from dashboard.payload import to_json
+from dashboard import assets, cached, looking, words
+from dashboard.payload import Json, to_json
 from dashboard.summaries import is_flagged, is_reference, is_target
 
 if TYPE_CHECKING:
@@ -69,35 +69,46 @@ def depth_scatter(
         lines: Thresholds.
         number: How a score is written.
     """
-    frame = found.frame
-    score, depth = frame["ood_score"].to_numpy(dtype=float), frame["depth_m"].to_numpy(dtype=float)
-    data = {
-        "module": assets.module("scatter.js"),
-        "base": assets.base(),
-        "of": f"{view.run.key}{axis}",
-        "label": f"Score against depth of {words.plural(len(frame), 'image')}; arrow keys go from the strangest down",
-        "height": 440,
-        "file": f"benthoscope-{key.replace('_', '-')}",
-        "x": np.round(score, 6),
-        "y": np.round(depth, 2),
-        "xrange": _range(score),
-        "yrange": _range(depth),
-        "xtitle": axis,
-        "ytitle": "depth (m)",
-        "target": is_target(frame).astype(int),
-        "flagged": (is_flagged(frame) & is_target(frame)).astype(int),
-        "image": frame["image_id"].to_numpy(),
-        "text": texts(frame, number),
-        "lines": [
-            {"value": value, "label": label, "colour": colour, "dash": dash != "solid"}
-            for value, label, colour, dash in lines
-        ],
-    }
+    of = f"{view.run.key}{axis}"
+    marks = tuple(lines)
     _COMPONENT(
         key=key,
-        data=to_json(data),
+        data=cached.computed(
+            view.run, "depth scatter", (key, axis, marks), lambda: _data(found, of, key, axis, marks, number)
+        ),
         height="content",
-        on_open_change=partial(_open, key, view.run, frame["row"].to_numpy(), data["of"]),
+        on_open_change=partial(_open, key, view.run, found.frame["row"].to_numpy(), of),
+    )
+
+
+def _data(found: Sample, of: str, key: str, axis: str, lines: Sequence[Line], number: Callable[[float], str]) -> Json:
+    """What the component is given, the same for every visitor."""
+    frame = found.frame
+    score, depth = frame["ood_score"].to_numpy(dtype=float), frame["depth_m"].to_numpy(dtype=float)
+    return to_json(
+        {
+            "module": assets.module("scatter.js"),
+            "base": assets.base(),
+            "of": of,
+            "label": f"Score against depth of {words.plural(len(frame), 'image')}; "
+            "arrow keys go from the strangest down",
+            "height": 440,
+            "file": f"benthoscope-{key.replace('_', '-')}",
+            "x": np.round(score, 6),
+            "y": np.round(depth, 2),
+            "xrange": _range(score),
+            "yrange": _range(depth),
+            "xtitle": axis,
+            "ytitle": "depth (m)",
+            "target": is_target(frame).astype(int),
+            "flagged": (is_flagged(frame) & is_target(frame)).astype(int),
+            "image": frame["image_id"].to_numpy(),
+            "text": texts(frame, number),
+            "lines": [
+                {"value": value, "label": label, "colour": colour, "dash": dash != "solid"}
+                for value, label, colour, dash in lines
+            ],
+        }
     )
 
 

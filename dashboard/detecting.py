@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from core.learn.predictions import PredictionSet
     from core.runs import Run
+    from core.workspace import Workspace
 
 KNN = "knn"
 MOST_REGIONS = 60_000
@@ -68,10 +69,22 @@ def reads_logits(run: Run, name: str) -> bool:
 
 
 def predictions(run: Run) -> PredictionSet | None:
-    """The newest stored predictions that hold logits of every region of the run; ``None`` where there are none."""
-    from core.learn.predictions import list_predictions, open_predictions
+    """The newest stored predictions that hold logits of every region of the run; ``None`` where there are none.
+
+    Looked for once a run until predictions are added or deleted.
+    """
+    from core.learn.predictions import predictions_folder
 
     space = state.workspace()
+    folder = predictions_folder(space)
+    changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+    found: PredictionSet | None = cached.computed(run, "predictions", (changed,), lambda: _newest(run, space))
+    return found
+
+
+def _newest(run: Run, space: Workspace) -> PredictionSet | None:
+    from core.learn.predictions import list_predictions, open_predictions
+
     for info in list_predictions(space):
         if info.regions >= len(run.table) and cached.computed(
             run, "covered", (info.id,), lambda i=info.id: _covers(run, i)

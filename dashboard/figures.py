@@ -51,12 +51,17 @@ def concept_profile(profile: pd.DataFrame, theme: Theme) -> go.Figure:
     concepts = list(dict.fromkeys(profile["concept"]))
     figure = blank(theme, 520, showlegend=False)
     widest = max(float(profile["share"].max()), 1e-9) if len(profile) else 1.0
+    bands = profile.sort_values("low")
+    rows_of = bands.groupby("concept", sort=False).indices
+    numbers = bands[["seen", "images", "share", "low", "high"]].to_numpy(dtype=float, na_value=np.nan)
+    rows, places = [], []
     for place, concept in enumerate(concepts):
-        part = profile[profile["concept"] == concept].sort_values("low")
-        own = max(float(part["share"].max()), 1e-9)
-        half = 0.46 * np.nan_to_num(part["share"].to_numpy(dtype=float) / own)
-        low, high = part["low"].to_numpy(dtype=float), part["high"].to_numpy(dtype=float)
-        depth, side = _spindle(low, high, half)
+        part = numbers[rows_of[concept]]
+        rows.append(part)
+        places.append(np.full(len(part), place))
+        share, low, high = np.nan_to_num(part[:, 2]), part[:, 3], part[:, 4]
+        own = max(float(share.max()), 1e-9)
+        depth, side = _spindle(low, high, 0.46 * share / own)
         colour = theme.palette.accent
         figure.add_scatter(
             x=np.concatenate([place - side, (place + side)[::-1]]),
@@ -67,13 +72,16 @@ def concept_profile(profile: pd.DataFrame, theme: Theme) -> go.Figure:
             line={"color": colour, "width": 1},
             hoverinfo="skip",
         )
+    if rows:
+        every, at = np.nan_to_num(np.concatenate(rows)), np.concatenate(places)
         figure.add_scatter(
-            x=np.full(len(part), place),
-            y=(low + high) / 2,
+            x=at,
+            y=(every[:, 3] + every[:, 4]) / 2,
             mode="markers",
             marker={"size": 18, "color": "rgba(0,0,0,0)"},
-            customdata=np.stack([part["seen"], part["images"], part["share"].fillna(0), low, high], axis=1),
-            hovertemplate=f"{plain(concept)}, %{{customdata[3]:,.0f}}–%{{customdata[4]:,.0f}} m<br>"
+            text=[plain(concepts[place]) for place in at],
+            customdata=every,
+            hovertemplate="%{text}, %{customdata[3]:,.0f}–%{customdata[4]:,.0f} m<br>"
             "in %{customdata[0]:,} of %{customdata[1]:,} labelled images (%{customdata[2]:.1%})<extra></extra>",
         )
     figure.update_xaxes(

@@ -129,24 +129,24 @@ def _spots(figure: go.Figure, part: pd.DataFrame, grain: float, name: str, marke
     """Images as dots, those that fall on the same spot of the screen as one."""
     if part.empty:
         return
-    cell = part.assign(u=(part["longitude"] / grain).round(), v=(part["latitude"] / grain).round())
-    spots = cell.groupby(["u", "v"], sort=False).agg(
-        longitude=("longitude", "mean"),
-        latitude=("latitude", "mean"),
-        images=("row", "size"),
-        group=("group", "first"),
-        low=("depth_m", "min"),
-        high=("depth_m", "max"),
+    position = part[["longitude", "latitude"]].to_numpy(dtype=float)
+    _, first, cell, many = np.unique(
+        np.round(position / grain), axis=0, return_index=True, return_inverse=True, return_counts=True
     )
+    middle = np.stack([np.bincount(cell, weights=axis) for axis in position.T], axis=1) / many[:, None]
+    depth = part["depth_m"].to_numpy(dtype=float)[np.argsort(cell, kind="stable")]
+    begins = np.concatenate([[0], np.cumsum(many)[:-1]])
+    lows, highs = np.fmin.reduceat(depth, begins), np.fmax.reduceat(depth, begins)
+    groups = part["group"].iloc[first]
     figure.add_scattergl(
-        x=spots["longitude"].round(5),
-        y=spots["latitude"].round(5),
+        x=np.round(middle[:, 0], 5),
+        y=np.round(middle[:, 1], 5),
         mode="markers",
         name=name,
         marker={"opacity": 0.85, **marker},
         text=[
             f"{plain(group)}<br>{words.plural(images, 'image')}<br>{words.span(low, high)}"
-            for group, images, low, high in spots[["group", "images", "low", "high"]].itertuples(index=False)
+            for group, images, low, high in zip(groups, many.tolist(), lows.tolist(), highs.tolist(), strict=True)
         ],
         hovertemplate=f"{name}<br>%{{text}}<extra></extra>",
     )

@@ -20,7 +20,7 @@ from dashboard import parts, tidying
 if TYPE_CHECKING:
     from core.runs import Run
 
-PATIENCE = 0.15
+PATIENCE = 0.05
 """Seconds that a rerun waits."""
 LOOKS = 0.5
 """Seconds between two looks of a page that waits."""
@@ -43,12 +43,7 @@ def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], A
         CoreError: whatever `make` raises; it is tried again at the next rerun.
     """
     key = (name, run.key, options)
-    with _lock:
-        future = _work.get(key) or _pool.submit(make)
-        _work[key] = future
-        _work.move_to_end(key)
-        for old in [one for one, work in _work.items() if work.done()][: max(0, len(_work) - MOST)]:
-            del _work[old]
+    future = _begun(key, make)
     try:
         return future.result(timeout=PATIENCE)
     except NotYet:
@@ -61,6 +56,21 @@ def computed(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], A
     except Exception:
         _forget(key)
         raise
+
+
+def begin(run: Run, name: str, options: tuple[Any, ...], make: Callable[[], Any]) -> None:
+    """Have it made before anybody asks `computed` for it."""
+    _begun((name, run.key, options), make)
+
+
+def _begun(key: _Key, make: Callable[[], Any]) -> Future[Any]:
+    with _lock:
+        future = _work.get(key) or _pool.submit(make)
+        _work[key] = future
+        _work.move_to_end(key)
+        for old in [one for one, work in _work.items() if work.done()][: max(0, len(_work) - MOST)]:
+            del _work[old]
+    return future
 
 
 def _forget(key: _Key) -> None:

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import streamlit as st
 
 from dashboard import called, ordering, slots, words
 from dashboard.sheets import too_small
@@ -91,11 +92,17 @@ class Listing:
 
 def _records(run: Run, rows: Sequence[int] | np.ndarray, columns: Sequence[str]) -> list[dict[Any, Any]]:
     """Some rows of a run's table, with the clusters' names where clusters are told."""
-    records = run.table[[*_NEEDED, *columns]].iloc[list(rows)].to_dict("records")
+    records = _read(run.key, np.asarray(rows, dtype=np.int64).tobytes(), (*_NEEDED, *columns), run)
     if "cluster" not in columns:
         return records
     known = called.names(run)
     return [{**record, CALLED: known} for record in records]
+
+
+@st.cache_resource(max_entries=120, show_spinner=False)
+def _read(run_key: str, rows: bytes, columns: tuple[str, ...], _run: Run) -> list[dict[Any, Any]]:
+    """Rows are given as the bytes of their int64; what is returned is shared and not changed."""
+    return _run.table[list(columns)].iloc[np.frombuffer(rows, dtype=np.int64)].to_dict("records")
 
 
 def caption(column: str, record: dict[Any, Any]) -> str:

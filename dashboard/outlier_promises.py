@@ -143,6 +143,13 @@ def leak_card(view: View, name: str) -> None:
         )
 
 
+def prepare(run: Run) -> None:
+    """Have near-twins looked for before the first visitor's page asks for them."""
+    table = run.table
+    if len(table) <= AT_ONCE and is_target(table).any() and is_reference(table).any():
+        later.begin(run, "leak", (detecting.KNN, TWIN_DISTANCE), lambda: leak(run, detecting.KNN, TWIN_DISTANCE))
+
+
 def leak(run: Run, name: str, distance: float) -> LeakReport:
     """The leak report of a run; a region in both sets counts as target."""
     said = detecting.said(run, name)

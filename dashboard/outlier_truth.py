@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.comparing import FIGURES, Comparison, compare_detectors, judge, roc_points
 from core.errors import CoreError
-from dashboard import cached, detecting, parts, words
+from dashboard import cached, detecting, later, parts, words
 from dashboard.figures import blank, faded
 from dashboard.theme import CATEGORIES
 
@@ -45,9 +45,17 @@ def truth_card(view: View, names: list[str]) -> None:
         if not truth:
             return
         try:
-            found = cached.computed(view.run, "truth", (truth, *names), lambda: _compared(view.run, truth, names))
+            found: Comparison | None = later.computed(
+                view.run,
+                "truth",
+                (truth, *names),
+                lambda: _compared(view.run, truth, names),
+                "Every detector is being judged by this truth.",
+            )
         except CoreError as error:
             parts.note(str(error))
+            return
+        if found is None:
             return
         first = next(iter(found.detectors.values()))
         parts.paragraph(

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard import score_summaries
 from dashboard.figures import blank, faded, plain
-from dashboard.summaries import categories, is_reference, is_target
+from dashboard.summaries import coded, is_reference, is_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,29 +36,37 @@ def ridges(frame: pd.DataFrame, by: By, names: Sequence[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    chosen, _ = categories(frame, by)
+    places, known = coded(frame, by)
+    wanted = [(name, known.index(name)) for name in names if name in known]
     values = frame["ood_score"].to_numpy(dtype=float)
-    usable = np.isfinite(values) & chosen.isin(list(names)).to_numpy()
+    usable = np.isfinite(values) & np.isin(places, [place for _, place in wanted])
     columns = ["category", "set", "images", "score", "density"]
     if not usable.any():
         return pd.DataFrame(columns=columns)
     low, high = float(values[usable].min()), float(values[usable].max())
     margin = max((high - low) * 0.12, 1e-9)
     grid = np.linspace(max(0.0, low - margin) if low >= 0.0 else low - margin, high + margin, GRID)
-    parts = []
-    for kind, mask in (("reference", is_reference(frame)), ("target", is_target(frame))):
-        for name in names:
-            scores = values[usable & mask & (chosen == name).to_numpy()]
+    # By numbers and put together once: one small table a ridge takes many times as long.
+    drawn: list[tuple[int, int, int, np.ndarray, np.ndarray]] = []
+    for kind, mask in enumerate((is_reference(frame), is_target(frame))):
+        for place, (_, code) in enumerate(wanted):
+            scores = values[usable & mask & (places == code)]
             if len(scores) > 1:
-                density = score_summaries.density(scores, grid)
-                parts.append(pd.DataFrame({"score": grid, "density": density}).assign(category=name, set=kind))
+                drawn.append((place, kind, len(scores), grid, score_summaries.density(scores, grid)))
             elif len(scores):
-                parts.append(pd.DataFrame({"score": scores, "density": [0.0]}).assign(category=name, set=kind))
-            if len(scores):
-                parts[-1]["images"] = len(scores)
-    table = pd.concat(parts, ignore_index=True)[columns]
-    table["density"] /= max(float(table["density"].max()), 1e-12)
-    return table
+                drawn.append((place, kind, 1, scores, np.zeros(1)))
+    long = [len(score) for *_, score, _ in drawn]
+    category, kind, images = (np.repeat([one[at] for one in drawn], long) for at in range(3))
+    density = np.concatenate([one[4] for one in drawn])
+    return pd.DataFrame(
+        {
+            "category": pd.Categorical.from_codes(category, [name for name, _ in wanted]),
+            "set": pd.Categorical.from_codes(kind, ["reference", "target"]),
+            "images": images,
+            "score": np.concatenate([one[3] for one in drawn]),
+            "density": density / max(float(density.max()), 1e-12),
+        }
+    )
 
 
 def figure(table: pd.DataFrame, names: Sequence[str], lines: Sequence[Line], theme: Theme, axis: str) -> go.Figure:
@@ -72,20 +80,19 @@ def figure(table: pd.DataFrame, names: Sequence[str], lines: Sequence[Line], the
     drawn = blank(theme, 130 + 38 * len(names))
     p = theme.palette
     shown: set[str] = set()
-    tallest = table.groupby(["category", "set"])["density"].max() if len(table) else {}
+    parts = _parts(table)
     for place, name in enumerate(names):
         base = len(names) - 1 - place
         for kind, colour in (("reference", p.reference), ("target", p.target)):
-            part = table[(table["category"] == name) & (table["set"] == kind)]
-            if part.empty:
+            if (name, kind) not in parts:
                 continue
+            many, score, density = parts[name, kind]
             first = kind not in shown
             shown.add(kind)
-            many = int(part["images"].iloc[0])
             hover = f"{plain(name)}, {kind}: {many:,} {'image' if many == 1 else 'images'}<extra></extra>"
-            if len(part) == 1:
+            if len(score) == 1:
                 drawn.add_scatter(
-                    x=part["score"],
+                    x=score,
                     y=[base],
                     mode="markers",
                     name=kind,
@@ -96,11 +103,11 @@ def figure(table: pd.DataFrame, names: Sequence[str], lines: Sequence[Line], the
                 )
                 continue
             # Between equal heights and equal areas: one narrow ridge must not flatten all others.
-            tall = float(tallest[(name, kind)])
+            tall = float(density.max())
             height = _TALL * tall**0.3 / max(tall, 1e-12)
             drawn.add_scatter(
-                x=np.concatenate([part["score"], part["score"].iloc[::-1]]),
-                y=np.concatenate([base + height * part["density"], np.full(len(part), float(base))]),
+                x=np.concatenate([score, score[::-1]]),
+                y=np.concatenate([base + height * density, np.full(len(score), float(base))]),
                 mode="lines",
                 fill="toself",
                 name=kind,
@@ -123,3 +130,12 @@ def figure(table: pd.DataFrame, names: Sequence[str], lines: Sequence[Line], the
     )
     drawn.update_layout(legend={"y": 1.0 + 12 / (130 + 38 * len(names))})
     return drawn
+
+
+def _parts(table: pd.DataFrame) -> dict[tuple[str, str], tuple[int, np.ndarray, np.ndarray]]:
+    """Images, scores and densities of each ridge, by category and set."""
+    if table.empty:
+        return {}
+    score, density = table["score"].to_numpy(dtype=float), table["density"].to_numpy(dtype=float)
+    found = table.groupby(["category", "set"], observed=True).indices
+    return {key: (int(table["images"].iloc[rows[0]]), score[rows], density[rows]) for key, rows in found.items()}

@@ -37,15 +37,16 @@ def form(desk: Desk) -> None:
     if not chosen:
         parts.note("Choose at least one dataset.")
         return
-    images = catalogued.images(desk.workspace, chosen)
+    choices = catalogued.choices(desk.workspace, chosen)
+    images = choices.images
     with parts.pair("start") as (left, right):
         with left:
             reference = conditions_built.builder(
-                "reference", "What counts as known: the reference", images, "Every image, until a condition is added."
+                "reference", "What counts as known: the reference", choices, "Every image, until a condition is added."
             )
         with right:
             target = conditions_built.builder(
-                "target", "What is judged: the target", images, "Everything outside the reference."
+                "target", "What is judged: the target", choices, "Everything outside the reference."
             )
     name = st.text_input("Name", key="start_name", placeholder=", ".join(chosen), max_chars=200).strip()
     asked = settling.fields(desk, settling.Sets(tuple(chosen), reference, target), images, base, known)

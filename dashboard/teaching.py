@@ -45,7 +45,8 @@ def _training(view: View) -> None:
     chosen = _datasets(view, "train")
     if not chosen:
         return
-    images = catalogued.images(space, chosen)
+    choices = catalogued.choices(space, chosen)
+    images = choices.images
     if not _labelled(images):
         return
     models = {info.name for info in predicting.usable_models(space)}
@@ -56,7 +57,7 @@ def _training(view: View) -> None:
     steps: tuple[str, ...] = ()
     embedder, side, epochs, decisions = "demo", 0, 0, False
     with st.expander("Settings; the given ones are right for most", key="train_more"):
-        where = conditions_built.builder("train_where", "Learn from", images, "Every labelled image.")
+        where = conditions_built.builder("train_where", "Learn from", choices, "Every labelled image.")
         decisions = st.checkbox(
             "Learn from what reviewers named in images without labels, too",
             key="train_decisions",
@@ -176,11 +177,10 @@ def _judging(view: View, models: Sequence[ModelInfo]) -> None:
     chosen = _datasets(view, "evaluate")
     if not chosen:
         return
-    images = catalogued.images(view.workspace, chosen)
     outside = conditions_built.builder(
         "evaluate_outside",
         "What is truly unlike the reference",
-        images,
+        catalogued.choices(view.workspace, chosen),
         "Not stated, so sAUC and the combined figure are left out.",
     )
     stress = st.checkbox(

@@ -109,6 +109,7 @@ def look_at(space: Workspace, info: RunInfo) -> None:
         detecting,
         figures,
         outlier_kinds,
+        outlier_promises,
         score_summaries,
         state,
         summaries,
@@ -130,3 +131,4 @@ def look_at(space: Workspace, info: RunInfo) -> None:
             detecting.summary(run, detecting.KNN, summaries.strangest, "target", familiar, False)
         cached.summary(run, summaries.comparable)
         outlier_kinds.kinds(run, detecting.KNN)
+        outlier_promises.prepare(run)

@@ -63,3 +63,12 @@ def test_few_results_are_kept(waited, monkeypatch):
     for number in range(later.MOST + 5):
         assert later.computed(run, "n", (number,), lambda number=number: number, "") == number
     assert len(later._work) == later.MOST
+
+
+def test_what_was_begun_before_is_there_without_a_wait(waited):
+    run, begun = SimpleNamespace(key="r"), []
+    later.begin(run, "early", (), lambda: begun.append(1) or 5)
+    later._work["early", "r", ()].result(30)
+    assert later.computed(run, "early", (), lambda: 6, "a moment") == 5
+    assert begun == [1]
+    assert waited == []
