@@ -171,6 +171,7 @@ class _Run:
 
     def _embeddings(self) -> Embeddings:
         from core.embed.loop import embed_regions
+        from core.embed.recalled import Recalled
         from core.embed.store import EmbeddingStore
 
         began = time.monotonic()
@@ -179,6 +180,8 @@ class _Run:
         self.keys["embeddings"] = key
         report = self._reporter("embeddings", "regions")
         if not self.workspace.artefacts.has("embeddings", key):
+            if isinstance(self.embedder, Recalled):
+                raise self.embedder.refusal
             jobs = self._jobs()
             keys = [job.key for job in jobs]
             folder = self.workspace.root / "embeddings"

@@ -3,6 +3,7 @@
 The contract:
 - everything that can be refused is refused here, in words;
 - the same settings on the same regions by the same networks have the same key, wherever files lie;
+- a run that needs no picture embedded anew needs no network: weights may be gone;
 - a setting that came later leaves the keys of runs without it as they were.
 """
 
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from core.artefacts import array_digest, canonical_json, digest
 from core.catalogue.regions import concept_descendants, dataset_ids, ensure_regions, region_table
-from core.errors import SettingsError, WorkspaceError
+from core.errors import ModelError, SettingsError, WorkspaceError
 from core.review.knowing import check_joined, judged_known
 from core.settings import RunSettings
 from core.stages import DETECTOR_VERSION, VERSIONS, Regions, calibrating, resolve_regions
 
 if TYPE_CHECKING:
     from core.embed.embedder import Embedder
+    from core.embed.recalled import Recalled
     from core.learn.models import Model
     from core.workspace import Workspace
 
@@ -33,13 +35,13 @@ class Plan:
     Attributes:
         settings: With the detectors' own names.
         regions: Chosen from the catalogue as it is now.
-        embedder: Turns regions into embeddings.
+        embedder: Turns regions into embeddings; where its network cannot be opened, what an earlier run says of it.
         model: Whose logits some detectors read; ``None`` where none does.
     """
 
     settings: RunSettings
     regions: Regions
-    embedder: Embedder
+    embedder: Embedder | Recalled
     model: Model | None
 
     @property
@@ -86,7 +88,6 @@ def plan_run(workspace: Workspace, settings: RunSettings) -> Plan:
     Raises:
         CoreError: something in the settings or the data does not allow the run; the sentence says what.
     """
-    from core.embed.load import load_embedder
     from core.learn.models import find_model, load_model
     from core.neighbours.graph import largest_k
     from core.ood.knn import choose_k
@@ -105,7 +106,25 @@ def plan_run(workspace: Workspace, settings: RunSettings) -> Plan:
         choose_k(settings.ood.k, largest)
     settings = _with_detectors(settings, regions)
     model = None if settings.ood.model is None else load_model(find_model(settings.ood.model, workspace))
-    return Plan(settings, regions, load_embedder(settings.embed), model)
+    return Plan(settings, regions, _embedder(workspace, settings), model)
+
+
+def _embedder(workspace: Workspace, settings: RunSettings) -> Embedder | Recalled:
+    """The network, opened; where it cannot be (weights that are gone), as the newest run of the same settings knew it.
+
+    Raises:
+        ModelError: it cannot be opened, and no run was made with it.
+    """
+    from core.embed.load import load_embedder
+    from core.embed.recalled import recalled
+
+    try:
+        return load_embedder(settings.embed)
+    except ModelError as error:
+        for info in workspace.runs():
+            if info.state == "done" and info.settings.embed == settings.embed:
+                return recalled(workspace.open_run(info.id).manifest["embedder"], settings.embed, error)
+        raise
 
 
 def _with_detectors(settings: RunSettings, regions: Regions) -> RunSettings:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.embed.embedder import Embedder
+    from core.embed.recalled import Recalled
     from core.workspace import Workspace
 
 
@@ -76,7 +77,7 @@ def write_results(
     settings: RunSettings,
     key: str,
     artefacts: Mapping[str, str],
-    embedder: Embedder,
+    embedder: Embedder | Recalled,
     scores: Scores,
     lacking: Mapping[str, int],
     failures: list[list[Any]],

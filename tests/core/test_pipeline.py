@@ -16,7 +16,7 @@ import pytest
 
 from core.catalogue.importing import import_images, plan_import
 from core.catalogue.records import ReadOptions
-from core.errors import Cancelled, CoreError, GraphError, SelectionError, WorkspaceError
+from core.errors import Cancelled, CoreError, GraphError, ModelError, SelectionError, WorkspaceError
 from core.neighbours.recall import GraphRecall
 from core.pipeline import execute
 from core.progress import silent
@@ -148,6 +148,22 @@ def test_only_what_depends_on_a_change_is_computed_again(workspace, weights):
     after = workspace.open_run(leaf.info.id).manifest["artefacts"]
     assert {stage for stage in before if before[stage] != after[stage]} == {"clusters"}
     assert workspace.open_run(first.info.id).artefact("quality", MapQuality).rows == first.counts["regions"]
+
+
+def test_without_its_weights_a_run_is_made_again_from_its_embeddings_alone(workspace, weights, tmp_path):
+    gone = shutil.copy(weights, tmp_path / "gone.safetensors")
+    first = run(workspace, settings_for(gone))
+    gone.unlink()
+    flat = run(workspace, settings_for(gone, projection=ProjectionSettings(method="pca")))
+    before, after = (workspace.open_run(one.info.id).manifest for one in (first, flat))
+    assert after["embedder"] == before["embedder"]
+    assert after["artefacts"]["embeddings"] == before["artefacts"]["embeddings"]
+    assert after["artefacts"]["projection"] != before["artefacts"]["projection"]
+    assert run(workspace, settings_for(gone)).reused
+    with pytest.raises(ModelError, match=r"gone\.safetensors"):  # these parts were never embedded
+        run(workspace, settings_for(gone, regions=RegionSettings("tiles", rows=1, columns=2)))
+    with pytest.raises(ModelError, match=r"gone\.safetensors"):  # and this size never was
+        run(workspace, settings_for(gone, embed=replace(settings_for(gone).embed, short_side=64)))
 
 
 def test_an_approximate_run_says_its_recall_and_is_another_run_only_where_it_is_approximate(workspace, weights):
