@@ -94,9 +94,7 @@ class Review {
   }
 
   async start() {
-    this.acts = [];
-    this.times = [];
-    this.current = undefined;
+    [this.acts, this.times, this.current] = [[], [], undefined];
     const { base, run, queue, listing, rule } = this.data;
     if (!this.actor) {
       this.feed.reset(null);
@@ -110,7 +108,8 @@ class Review {
     const { actor } = this;
     await this.outbox.drained();
     if (actor !== this.actor || run !== this.data.run || queue !== this.data.queue) return;
-    this.feed.reset({ base, run, queue, listing, rule, actor });
+    // What a busy server has still not heard by then is not asked about a second time.
+    this.feed.reset({ base, run, queue, listing, rule, actor }, this.outbox.decided(actor, run));
     this.root.focus({ preventScroll: true });
   }
 

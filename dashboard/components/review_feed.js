@@ -19,7 +19,9 @@ export class Outbox {
     this.waiting = this.load();
     this.failures = 0;
     this.why = ""; // what keeps them from being acknowledged
-    if (this.waiting.length) this.pump();
+    if (!this.waiting.length) return;
+    told({ later: "", waiting: this.waiting.length });
+    this.pump();
   }
 
   load() {
@@ -44,6 +46,13 @@ export class Outbox {
     this.save();
     this.told({ later: this.why, waiting: this.waiting.length });
     this.pump();
+  }
+
+  // Regions that someone decided in a run and the server has not acknowledged.
+  decided(actor, run) {
+    const undone = new Set(this.waiting.map(({ body }) => body.act));
+    const mine = this.waiting.filter(({ path, body }) => path === "decide" && body.actor === actor && body.run === run && !undone.has(body.key));
+    return mine.flatMap(({ body }) => body.regions);
   }
 
   // Wait until everything was acknowledged, but no longer than a person would.
@@ -98,10 +107,10 @@ export class Feed {
     this.reset(null);
   }
 
-  reset(asked) {
+  reset(asked, passed = []) {
     this.asked = asked; // {base, run, queue, listing, rule, actor}
     this.items = [];
-    this.passed = new Set(); // skipped or decided here: not wanted again
+    this.passed = new Set(passed); // skipped or decided here: not wanted again
     this.counts = null;
     this.recent = null;
     this.loading = false;

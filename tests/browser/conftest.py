@@ -11,13 +11,17 @@ from tests.browser import driver
 from tests.dashboard.synthetic import make_workspace
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder drives a browser; a busy machine may miss a deadline once, but not twice."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Everything in this folder drives a browser; a busy machine may miss a deadline once, but not twice.
+
+    ``-p no:rerunfailures`` tries nothing twice; `driver.LATE_VARIABLE` then finds what is not waited for.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            if config.pluginmanager.hasplugin("rerunfailures"):
+                item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")

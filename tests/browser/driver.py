@@ -8,19 +8,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, expect, sync_playwright
 
 from core.serving import dashboard_script, server_command
 from dashboard.state import MODE_COOKIE
 
 SIZES = {"wide": (1440, 900), "small": (1024, 768)}
+PATIENCE = 90_000
+"""Milliseconds that anything on a page may take: far more than a busy machine needs, nothing where all is well."""
+LATE_VARIABLE = "BROWSER_LATE"
+"""Environment variable: milliseconds by which pages hear and say everything later, so that a test that does not wait
+for what it needs fails each time instead of now and then."""
 EXPECTED = ("_stcore/health", "_stcore/host-config")
 """Streamlit asks for these below a deep link's path, in vain; the only errors that may stand in the console."""
 _FLAGS = (
@@ -33,6 +38,26 @@ _FLAGS = (
     ),
     *("--disable-default-apps", "--disable-extensions", "--disable-domain-reliability", "--disable-dev-shm-usage"),
 )
+
+
+# What a page sends and hears, over the socket or by fetch, comes so many milliseconds later, in the same order.
+_LATE = """(() => {
+  const LATE = %d, Socket = window.WebSocket, given = window.fetch;
+  window.WebSocket = class extends Socket {
+    send(data) { setTimeout(() => this.readyState === 1 && super.send(data), LATE / 4); }
+    set onmessage(heard) { super.onmessage = heard && ((event) => setTimeout(() => heard.call(this, event), LATE)); }
+    addEventListener(kind, heard, ...more) {
+      const late = (event) => setTimeout(() => heard.call(this, event), LATE);
+      super.addEventListener(kind, kind === "message" ? late : heard, ...more);
+    }
+  };
+  window.fetch = async (...asked) => {
+    await new Promise((done) => setTimeout(done, LATE / 2));
+    const answer = await given(...asked);
+    await new Promise((done) => setTimeout(done, LATE / 2));
+    return answer;
+  };
+})();"""
 
 
 def chromium() -> str | None:
@@ -50,12 +75,18 @@ class Log:
     errors: list[str] = field(default_factory=list)
 
 
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def server(workspace: Path, app: Path | None = None) -> Iterator[str]:
     """The product's own server (or another app's) on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     script = dashboard_script()
     root = script.parent.parent
     environment = os.environ | {"BENTHOSCOPE_WORKSPACE": str(workspace), "PYTHONPATH": str(root)}
@@ -68,25 +99,31 @@ def server(workspace: Path, app: Path | None = None) -> Iterator[str]:
     )
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_until_up(process, address)
+        wait_until_up(process, address)
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        try:
+            process.wait(timeout=PATIENCE / 1000)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], address: str) -> None:
-    for _ in range(240):
+def wait_until_up(process: subprocess.Popen[bytes], address: str) -> None:
+    """Wait until a server that was just started answers."""
+    for _ in range(PATIENCE // 250):
         if process.poll() is not None:
             raise RuntimeError(
                 f"the server ended with code {process.returncode}; run `{sys.executable} -m streamlit` by hand"
             )
         try:
-            with urlopen(f"{address}/_stcore/health", timeout=1):
+            with urlopen(f"{address}/_stcore/health", timeout=10):
                 return
         except OSError:
             time.sleep(0.25)
-    raise RuntimeError("the server did not answer within a minute")
+    raise RuntimeError(f"the server did not answer within {PATIENCE // 1000} s")
 
 
 class Browsers:
@@ -99,7 +136,10 @@ class Browsers:
     def _context(self, dark: bool) -> BrowserContext:
         if dark not in self._contexts:
             scheme = "dark" if dark else "light"
-            self._contexts[dark] = self._running.new_context(color_scheme=scheme, accept_downloads=True)
+            made = self._contexts[dark] = self._running.new_context(color_scheme=scheme, accept_downloads=True)
+            made.set_default_timeout(PATIENCE)
+            if late := int(os.environ.get(LATE_VARIABLE, "0")):
+                made.add_init_script(_LATE % late)
         return self._contexts[dark]
 
     @contextmanager
@@ -135,6 +175,7 @@ class Browsers:
 @contextmanager
 def browsers() -> Iterator[Browsers]:
     """A headless Chromium that talks to nobody by itself."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium(), headless=True, args=list(_FLAGS))
         try:
@@ -167,20 +208,28 @@ def _watch(page: Page, log: Log) -> None:
     page.on("dialog", asked)
 
 
-def settle(page: Page, timeout: float = 20_000) -> None:
-    """Wait until Streamlit has run the page and every picture in view is drawn."""
-    page.wait_for_selector(
-        '[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=timeout, state="attached"
-    )
-    page.wait_for_function(
-        """() => {
-          const all = (root) => [...root.querySelectorAll('*')]
-            .flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
-          const nodes = all(document);
-          const skeleton = document.querySelector(
-            '[data-testid="stSkeleton"], [data-testid="stAppSkeleton"], [class*="st-key-later_"]');
-          return !skeleton && !nodes.some((e) => e.classList.contains('waiting') && e.classList.contains('cell'));
-        }""",
-        timeout=timeout,
-    )
-    page.wait_for_timeout(250)
+def until(page: Page, holds: Callable[[], object], wanted: str = "what was waited for") -> None:
+    """Wait until ``holds()`` is true, while the page goes on; for what Playwright's own `expect` cannot say."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"{wanted} did not come within {PATIENCE // 1000} s")
+        page.wait_for_timeout(50)
+
+
+_CALM = """(asked) => {
+  const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
+  const calm = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"], [class*="st-key-later_"]')
+    && !all(document).some((e) => e.classList.contains('waiting') && e.classList.contains('cell'));
+  if (!calm || window.calm?.asked !== asked) window.calm = { asked, since: performance.now() };
+  return calm && performance.now() - window.calm.since >= 250;
+}"""
+
+
+def settle(page: Page, timeout: float = PATIENCE) -> None:
+    """Wait until Streamlit has run the page and every picture in view is drawn, for a quarter of a second on end.
+
+    Right after a click the page may still stand as it was: first wait for what the click brings (`expect`).
+    """
+    page.wait_for_function(_CALM, arg=time.monotonic(), polling=50, timeout=timeout)

@@ -6,19 +6,20 @@ import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from core.artefacts import digest
 from core.space.clusters import cluster
 from core.workspace import open_workspace
 from tests.browser import driver
-from tests.browser.driver import settle
+from tests.browser.driver import settle, until
 from tests.dashboard.synthetic import make_workspace
 
 
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory):
-    """A server over a small workspace whose run keeps what HDBSCAN found, its tree included."""
-    folder = make_workspace(tmp_path_factory.mktemp("grown"), 10, 8, parts=False)
+@pytest.fixture
+def grown(tmp_path):
+    """A server over a small workspace of this attempt alone, whose run keeps what HDBSCAN found, its tree included."""
+    folder = make_workspace(tmp_path, 10, 8, parts=False)
     space = open_workspace(folder, create=False)
     path = space.run_folder(1) / "regions.parquet"
     table = space.open_run(1).table.copy()
@@ -40,14 +41,6 @@ def count(page) -> int:
     return int(re.search(r"(\d+) clusters? of pictures", page.locator(".bs-lead").inner_text()).group(1))
 
 
-def becomes(page, wanted) -> None:
-    for _ in range(80):
-        if wanted(count(page)):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"there are {count(page)} clusters")
-
-
 def test_a_bar_cuts_a_name_is_given_and_both_are_undone(browsers, grown):
     with browsers.page() as (page, log):
         page.goto(f"{grown}/clusters")
@@ -57,17 +50,18 @@ def test_a_bar_cuts_a_name_is_given_and_both_are_undone(browsers, grown):
         bars = page.locator(".js-plotly-plot .barlayer .point path")
         bars.first.wait_for()
         bars.first.click(force=True)  # the root: everything
-        becomes(page, lambda number: number == 1)
+        until(page, lambda: count(page) == 1)
         settle(page)
-        assert "80 regions, 100 % of all" in page.locator(".bs-note", has_text="of all").first.inner_text()
+        expect(page.locator(".bs-note", has_text="of all").first).to_contain_text("80 regions, 100 % of all")
         name = page.get_by_label("Name of this cluster")
         name.fill("<img src=x onerror=alert(1)>")
         name.press("Enter")
         page.locator("h2", has_text="<img src=x").wait_for()
         settle(page)
         page.get_by_role("button", name=re.compile("Undo naming")).click()
+        page.locator("h2", has_text="<img src=x").wait_for(state="hidden")
         page.get_by_role("button", name=re.compile("Undo cutting")).first.click()
-        becomes(page, lambda number: number == before)
+        until(page, lambda: count(page) == before)
         settle(page)
         bars.last.click(force=True)  # a leaf: what is a cluster is shown, what is not is cut
         page.wait_for_url("**show=**")

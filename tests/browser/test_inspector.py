@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.driver import settle
+from tests.browser.driver import settle, until
 from tests.dashboard.synthetic import HOSTILE
 
 
@@ -32,26 +33,25 @@ def zoom(page) -> int:
 
 
 def test_a_click_opens_the_panel_and_the_address_says_so(opened):
-    assert "1 of " in opened.locator(".viewer .where").inner_text()
-    source = opened.locator(".viewer .picture").get_attribute("src")
-    opened.wait_for_function("(id) => location.search.includes(id)", arg="image=")
-    assert source.endswith(f"/{shown(opened)}")
-    assert "Is it strange?" in opened.get_by_role("dialog").inner_text()
-    natural = opened.locator(".viewer .picture").evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
-    assert natural == [320, 180]
+    expect(opened.locator(".viewer .where")).to_contain_text("1 of ")
+    opened.wait_for_url("**image=**")
+    picture = opened.locator(".viewer .picture")
+    expect(picture).to_have_attribute("src", re.compile(rf"/{shown(opened)}$"))
+    expect(opened.get_by_role("dialog")).to_contain_text("Is it strange?")
+    size = "(image) => [image.naturalWidth, image.naturalHeight]"
+    until(opened, lambda: picture.evaluate(size) == [320, 180])  # the picture itself, after its thumbnail
 
 
 def test_arrows_go_along_the_list(opened):
     first = shown(opened)
     opened.keyboard.press("ArrowRight")
     opened.locator(".viewer .where", has_text="2 of").wait_for()
+    until(opened, lambda: shown(opened) != first)
     settle(opened)
-    assert shown(opened) != first
     opened.keyboard.press("ArrowLeft")
     opened.locator(".viewer .where", has_text="1 of").wait_for()
-    settle(opened)
-    assert shown(opened) == first
-    assert opened.get_by_role("button", name="Previous picture").is_disabled()
+    until(opened, lambda: shown(opened) == first)
+    expect(opened.get_by_role("button", name="Previous picture")).to_be_disabled()
 
 
 def test_escape_closes_and_clears_the_address(opened):
@@ -59,7 +59,7 @@ def test_escape_closes_and_clears_the_address(opened):
     opened.get_by_role("dialog").wait_for(state="detached")
     opened.wait_for_function("() => !location.search.includes('image=')")
     settle(opened)
-    assert opened.get_by_role("dialog").count() == 0
+    expect(opened.get_by_role("dialog")).to_have_count(0)
 
 
 def test_keys_zoom_and_the_mouse_drags(opened):
@@ -73,8 +73,10 @@ def test_keys_zoom_and_the_mouse_drags(opened):
     opened.mouse.down()
     opened.mouse.move(stage["x"] + stage["width"] / 2 - 60, stage["y"] + stage["height"] / 2 - 30, steps=4)
     opened.mouse.up()
-    assert opened.locator(".viewer .sheet").evaluate("(sheet) => sheet.style.transform") != before
+    until(opened, lambda: opened.locator(".viewer .sheet").evaluate("(sheet) => sheet.style.transform") != before)
+    near = zoom(opened)
     opened.mouse.wheel(0, -300)
+    until(opened, lambda: zoom(opened) > near)
     opened.keyboard.press("1")
     assert zoom(opened) == 100
     opened.keyboard.press("0")
@@ -95,7 +97,7 @@ def test_a_link_opens_the_same_picture(browsers, address):
         page.locator(".viewer .picture").wait_for()
         settle(page)
         assert shown(page) == "231"
-        assert page.locator(".bs-name").inner_text() == HOSTILE
+        expect(page.locator(".bs-name")).to_have_text(HOSTILE)
         assert page.locator(".bs-name img").count() == 0
         assert log.errors == []
 
@@ -105,8 +107,8 @@ def test_a_part_is_marked_in_its_frame(browsers, address):
         page.goto(f"{address}/?run=1&image=5")
         page.locator(".viewer .picture").wait_for()
         settle(page)
-        assert page.locator(".drawing .region").count() == 1
-        assert page.locator(".drawing .other").count() == 3
+        expect(page.locator(".drawing .region")).to_have_count(1)
+        expect(page.locator(".drawing .other")).to_have_count(3)
         page.keyboard.press("b")
-        assert not page.locator(".drawing").is_visible()
+        expect(page.locator(".drawing")).to_be_hidden()
         assert log.errors == []

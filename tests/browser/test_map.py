@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.browser.driver import settle
+from tests.browser.driver import settle, until
 from tests.dashboard.synthetic import HOSTILE
 
 
 def ready(page) -> None:
     settle(page)
-    page.locator('.map[data-ready="1"]').wait_for(timeout=15_000)
+    page.locator('.map[data-ready="1"]').wait_for()
 
 
 @pytest.fixture
@@ -45,21 +46,19 @@ def drag(page, corners, *, release: bool = True) -> None:
 def said_by_python(page) -> int:
     """How many regions the server says are in the selection."""
     text = page.get_by_text(re.compile("The selection holds"))
-    text.wait_for(timeout=15_000)
     return int(re.search(r"selection holds ([\d,]+)", text.inner_text()).group(1).replace(",", ""))
 
 
 def counted_by_browser(page) -> int:
-    return int(page.locator(".map").get_attribute("data-inside"))
+    return int(page.locator(".map").get_attribute("data-inside") or -1)
 
 
-def settled_on(page, check) -> None:
-    """Wait until the server's answer is drawn."""
-    for _ in range(60):
-        page.wait_for_timeout(100)
-        if check():
-            return
-    raise AssertionError("the page did not come to what was expected")
+def drawn_pictures(page) -> int:
+    """How many points the map shows as their pictures."""
+    return int(page.locator(".map").get_attribute("data-pictures") or 0)
+
+
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def hover_somewhere(page, answers=None) -> None:
@@ -69,11 +68,9 @@ def hover_somewhere(page, answers=None) -> None:
     for step in range(400):
         x, y = box["x"] + box["width"] * ((step * 0.137) % 1), box["y"] + box["height"] * ((step * 0.071) % 1)
         page.mouse.move(x, y)
-        page.wait_for_timeout(25)
+        page.evaluate(DRAWN)  # the map looks in the next frame at what the pointer is over
         if answers():
-            page.wait_for_timeout(100)  # what answered may have been the place before, late
-            if answers():
-                return
+            return
     raise AssertionError("nothing was found on the map")
 
 
@@ -81,23 +78,25 @@ def test_lasso_and_box_choose_what_the_server_counts_too(tried):
     tried.get_by_role("button", name="Draw around points").click()
     drag(tried, [(0.02, 0.02), (0.55, 0.05), (0.5, 0.98), (0.3, 0.6), (0.03, 0.9)])
     first = said_by_python(tried)
-    assert first == counted_by_browser(tried) > 0
-    assert "area=a" in tried.url
+    assert first > 0
+    until(tried, lambda: counted_by_browser(tried) == first, "the browser's count of the area")
+    tried.wait_for_url("**area=a**")
     tried.get_by_role("button", name="Draw a box").click()
     tried.keyboard.down("Shift")
     drag(tried, [(0.6, 0.02), (0.98, 0.98)])
     tried.keyboard.up("Shift")
-    settled_on(tried, lambda: said_by_python(tried) > first)
-    assert said_by_python(tried) == counted_by_browser(tried)
-    ready(tried)
+    until(tried, lambda: said_by_python(tried) > first)
     before = said_by_python(tried)
+    until(tried, lambda: counted_by_browser(tried) == before, "the browser's count of both areas")
+    ready(tried)
     tried.reload()  # the link holds it all
     ready(tried)
-    assert said_by_python(tried) == counted_by_browser(tried) == before
+    assert said_by_python(tried) == before
+    until(tried, lambda: counted_by_browser(tried) == before, "the browser's count after the reload")
     tried.locator(".stage").focus()
     tried.keyboard.press("Escape")
     tried.get_by_text("Draw around points with the lasso").wait_for()
-    assert "area=" not in tried.url
+    expect(tried).not_to_have_url(re.compile("area="))
 
 
 def test_facets_stand_beside_the_map_and_narrow_it(browsers, address):
@@ -110,23 +109,23 @@ def test_facets_stand_beside_the_map_and_narrow_it(browsers, address):
         page.locator(".facets .row input").first.check()
         page.wait_for_url("**concept=**")
         assert 0 < said_by_python(page) < 240
+        settle(page)
         assert stage(page)["width"] == whole["width"]  # the facets lie over the map where there is little room
         assert page.locator(".map").get_attribute("data-same") == "yes"
-        assert "facets_shown=true" in page.url
+        expect(page).to_have_url(re.compile("facets_shown=true"))
         assert log.errors == []
 
 
 def test_pointing_tells_and_a_click_opens(tried):
     hover_somewhere(tried)
     card = tried.locator(".card[data-row]")
-    card.wait_for(timeout=5_000)
-    assert "score" in card.inner_text()
+    expect(card).to_contain_text("score")
     assert HOSTILE in card.inner_text() or ".jpg" in card.inner_text()
     assert tried.locator(".map img").count() == 0
     tried.mouse.down()
     tried.mouse.up()
     tried.locator(".viewer .picture").wait_for()
-    assert "image=" in tried.url
+    tried.wait_for_url("**image=**")
 
 
 def test_a_new_colour_sends_no_positions_and_its_legend_hides(tried):
@@ -136,22 +135,22 @@ def test_a_new_colour_sends_no_positions_and_its_legend_hides(tried):
     tried.get_by_role("combobox", name=re.compile("Colour by")).click()
     tried.get_by_role("option", name="concept", exact=True).click()
     tried.locator('.legend .title:text-is("concept")').wait_for()
-    settled_on(tried, lambda: tried.locator(".map").get_attribute("data-state").split()[1] != before[1])
+    until(tried, lambda: tried.locator(".map").get_attribute("data-state").split()[1] != before[1])
     after = tried.locator(".map").get_attribute("data-state").split()
     assert (after[0], after[2]) == (before[0], before[2])
     assert len(sent) == 1
-    assert "colour=concept" in tried.url
+    tried.wait_for_url("**colour=concept**")
     settle(tried)
     named = tried.locator(".legend .entry", has_text="bold")
     if named.count():
         assert "<b>" in named.first.inner_text()
     entry = tried.locator(".legend .entry").first
     entry.click()
-    assert tried.locator(".legend .entry").first.get_attribute("aria-pressed") == "false"
-    assert "hide=concept" in tried.url
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    tried.wait_for_url("**hide=concept**")
     tried.reload()
     ready(tried)
-    assert tried.locator(".legend .entry").first.get_attribute("aria-pressed") == "false"
+    expect(entry).to_have_attribute("aria-pressed", "false")
 
 
 def test_keys_let_go_of_a_half_drawn_lasso_and_walk_the_legend(tried):
@@ -165,10 +164,10 @@ def test_keys_let_go_of_a_half_drawn_lasso_and_walk_the_legend(tried):
     entry = tried.locator(".legend .entry").first
     entry.focus()
     tried.keyboard.press("Space")
-    assert entry.get_attribute("aria-pressed") == "false"
+    expect(entry).to_have_attribute("aria-pressed", "false")
     assert entry.evaluate("(button) => button.getRootNode().activeElement === button")
     tried.keyboard.press("Space")
-    assert entry.get_attribute("aria-pressed") == "true"
+    expect(entry).to_have_attribute("aria-pressed", "true")
     assert tried.locator(".map").get_attribute("data-inside") is None
     assert "area=" not in tried.url
 
@@ -177,10 +176,10 @@ def test_another_runs_regions_are_squares_that_say_that_they_are_approximate(bro
     with browsers.page() as (page, log):
         page.goto(f"{address}/map?placed=1")
         ready(page)
-        assert "placed approximately" in page.locator(".map .status").inner_text()
+        expect(page.locator(".map .status")).to_contain_text("placed approximately")
         card = page.locator('.card[data-row^="guest"]')
         hover_somewhere(page, lambda: card.count() > 0)
-        assert "placed approximately" in card.inner_text()
+        expect(card).to_contain_text("placed approximately")
         page.mouse.down()
         page.mouse.up()
         page.wait_for_timeout(300)
@@ -193,15 +192,16 @@ def test_near_enough_points_become_pictures_and_the_link_keeps_the_place(tried):
     for _ in range(4):
         tried.mouse.wheel(0, -500)
         tried.wait_for_timeout(60)
-    settled_on(tried, lambda: int(tried.locator(".map").get_attribute("data-pictures") or 0) > 0)
-    settled_on(tried, lambda: "zoom=" in tried.url)
+    until(tried, lambda: drawn_pictures(tried) > 0)
+    until(tried, lambda: "zoom=" in tried.url)
+    settle(tried)
     kept = re.search(r"zoom=([^&]+)", tried.url).group(1)
     tried.reload()
     ready(tried)
-    settled_on(tried, lambda: int(tried.locator(".map").get_attribute("data-pictures") or 0) > 0)
+    until(tried, lambda: drawn_pictures(tried) > 0)
     assert f"zoom={kept}" in tried.url
     tried.get_by_role("button", name="The whole map").click()
-    settled_on(tried, lambda: "zoom=" not in tried.url)
+    until(tried, lambda: "zoom=" not in tried.url)
 
 
 def test_the_map_is_saved_with_its_legend(tried):
@@ -226,11 +226,7 @@ def test_without_webgl_there_is_a_still_picture_and_a_word(browsers, address):
         )
         page.goto(f"{address}/map")
         ready(page)
-        assert "no WebGL2" in page.locator(".note").inner_text()
-        inked = (
-            page.locator(".stage > canvas")
-            .nth(1)
-            .evaluate("(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)")
-        )
-        assert inked
+        expect(page.locator(".note")).to_contain_text("no WebGL2")
+        inked = "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0)"
+        until(page, lambda: page.locator(".stage > canvas").nth(1).evaluate(inked))
         assert log.errors == []

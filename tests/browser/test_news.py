@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import delete
 
 from core.catalogue.schema import JobRow
@@ -34,10 +35,11 @@ def test_an_open_list_stays_open_when_a_job_begins_and_ends(browsers, address, s
         job = ask(space, "export", "A table", {}, actor="test")
         offer = page.locator("button.news")  # an open list hides the rest from roles
         offer.wait_for()
-        assert choice.is_visible()
+        expect(choice).to_be_visible()
         choice.click()  # done choosing: the page tells by itself
         page.get_by_text("It waits for its turn").wait_for()
-        assert not offer.is_visible()
+        expect(offer).to_be_hidden()
+        settle(page)
         page.get_by_role("combobox", name=re.compile("As$")).click()
         choice.wait_for()
         book(space).claim(job.id)

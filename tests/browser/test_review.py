@@ -10,7 +10,7 @@ import pytest
 from core.review.standing import standing
 from core.workspace import open_workspace
 from tests.browser import driver
-from tests.browser.driver import settle
+from tests.browser.driver import settle, until
 
 STATE = """() => {
   const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
@@ -37,12 +37,15 @@ def name():
 
 
 def ready(page, other_than: str = "") -> dict[str, str]:
-    for _ in range(400):
-        state = page.evaluate(STATE)
-        if state.get("region") and state["region"] != other_than and state.get("waiting", "0") == "0":
-            return state
-        page.wait_for_timeout(25)
-    raise AssertionError(f"no next picture came: {state}")
+    """Wait until a picture stands there, not this one, and everything that was decided is acknowledged."""
+    state: dict[str, str] = {}
+
+    def stands() -> bool:
+        state.update(page.evaluate(STATE))
+        return bool(state.get("region")) and state["region"] != other_than and state.get("waiting", "0") == "0"
+
+    until(page, stands, f"a picture other than {other_than!r}")
+    return state
 
 
 def opened(page, address: str, name: str) -> dict[str, str]:
@@ -140,9 +143,12 @@ def test_what_the_server_did_not_hear_is_sent_again_after_a_reload(browsers, wri
         page.keyboard.press("5")
         page.get_by_text("not saved yet").wait_for()
         assert kept(copy, name) == []
-        page.unroute("**/bs/review/decide")
         page.reload()
         settle(page)
+        page.get_by_text("not saved yet").wait_for()
+        until(page, lambda: page.evaluate(STATE).get("region") not in (None, "", first["region"]))  # not asked again
+        assert (page.evaluate(STATE)["waiting"], kept(copy, name)) == ("1", [])
+        page.unroute("**/bs/review/decide")
         ready(page, first["region"])
         assert kept(copy, name) == [(int(first["region"]), "water", None, 0)]
         assert all("ERR_FAILED" in error or "net::" in error for error in log.errors)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.browser.driver import settle
+from playwright.sync_api import expect
+
+from tests.browser.driver import settle, until
 
 
 def test_points_show_their_pictures_and_open_them(browsers, address):
@@ -12,18 +14,17 @@ def test_points_show_their_pictures_and_open_them(browsers, address):
         plot = page.locator(".scatter svg")
         plot.scroll_into_view_if_needed()
         circles = plot.locator("g circle")
-        assert 200 < circles.count() <= 240  # a few have no depth
+        until(page, lambda: 200 < circles.count() <= 240)  # a few have no depth
         last = circles.last
         last.hover(force=True)
         card = page.locator(".scatter .card")
-        card.wait_for()
-        assert "score 0." in card.inner_text()
+        expect(card).to_contain_text("score 0.")
         assert card.locator("img").evaluate("async (image) => { await image.decode(); return image.naturalWidth }")
         plot.focus()
         page.keyboard.press("ArrowLeft")
         first = card.inner_text()
         page.keyboard.press("ArrowLeft")
-        assert card.inner_text() != first
+        until(page, lambda: card.inner_text() != first)
         for kind in ("PNG", "SVG"):
             with page.expect_download() as caught:
                 page.locator(".scatter .tools").get_by_role("button", name=kind).click()
@@ -31,6 +32,6 @@ def test_points_show_their_pictures_and_open_them(browsers, address):
         last.hover(force=True)
         last.click(force=True)
         page.locator(".viewer .picture").wait_for()
-        assert "image=" in page.url
+        page.wait_for_url("**image=**")
         assert log.errors == []
         assert log.outside == []

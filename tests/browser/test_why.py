@@ -10,8 +10,9 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
-from tests.browser.driver import settle
+from tests.browser.driver import settle, until
 
 LEGEND = "Exact: the cells add up to the score 0.123."
 ROWS, COLUMNS = 2, 4
@@ -87,7 +88,7 @@ def test_layers_are_fetched_when_chosen_say_what_they_are_and_can_be_saved(answe
     page.get_by_text(LEGEND).wait_for()
     assert len(asked) == 1
     over, under = page.locator(".viewer canvas.layer"), page.locator(".viewer img.picture")
-    assert over.bounding_box() == under.bounding_box()
+    until(page, lambda: over.bounding_box() == under.bounding_box(), "a map that lies on its picture")
     slider = page.get_by_label("Opacity of the map")
     slider.fill("30")
     assert over.evaluate("canvas => canvas.style.opacity") == "0.3"
@@ -101,9 +102,9 @@ def test_layers_are_fetched_when_chosen_say_what_they_are_and_can_be_saved(answe
     page.keyboard.press("w")
     page.get_by_text("the weights are not those of the run").wait_for()
     assert over.evaluate("canvas => canvas.width") == 1
-    assert not page.locator(".files").is_visible()
+    expect(page.locator(".files")).to_be_hidden()
     choice.select_option(value="")
-    assert legend.inner_text() == ""
+    expect(legend).to_have_text("")
 
 
 def test_pointing_at_a_place_shows_what_it_matches_in_the_other_picture(answered):
@@ -117,25 +118,25 @@ def test_pointing_at_a_place_shows_what_it_matches_in_the_other_picture(answered
       const canvas = frame.querySelector("canvas");
       return canvas.getContext("2d").getImageData(x * canvas.width, y * canvas.height, 1, 1).data[3] > 100;
     }"""
-    assert there.evaluate(lit, [0.9, 0.8])
+    until(page, lambda: there.evaluate(lit, [0.9, 0.8]))
     box = here.bounding_box()
     here.hover(position={"x": box["width"] * 0.1, "y": box["height"] * 0.2})
     page.get_by_text("This place holds 12.5 % of the similarity").wait_for()
-    assert here.locator("canvas").get_attribute("data-state") == "cell"
-    assert there.evaluate(lit, [0.1, 0.2])
+    expect(here.locator("canvas")).to_have_attribute("data-state", "cell")
+    until(page, lambda: there.evaluate(lit, [0.1, 0.2]))
     assert not there.evaluate(lit, [0.9, 0.8])
     there.hover(position={"x": box["width"] * 0.9, "y": box["height"] * 0.8})
-    assert here.evaluate(lit, [0.9, 0.8])
+    until(page, lambda: here.evaluate(lit, [0.9, 0.8]))
     assert not here.evaluate(lit, [0.1, 0.2])
     there.focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     page.get_by_text("held; click again to let go").wait_for()
     page.get_by_text("What makes it strange", exact=True).wait_for()
-    assert page.locator(".crops img").count() == 2
+    expect(page.locator(".crops img")).to_have_count(2)
     page.get_by_text("<i>crab").click()
     page.get_by_text(LEGEND).wait_for()
-    assert "class=1" in asked[-1]
+    until(page, lambda: "class=1" in asked[-1])
 
 
 def test_one_switch_lays_maps_over_all_pictures_in_view(answered):

@@ -47,11 +47,13 @@ def test_no_free_port_is_one_sentence(monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of this kind are POSIX only")
 def test_ending_the_command_ends_the_server(tmp_path):
-    port = _free_port(18501)
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        port = probe.getsockname()[1]
     command = [sys.executable, "-m", "core.cli", "serve", "--workspace", str(tmp_path / "ws"), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=Path(__file__).parents[2])
     try:
-        for _ in range(600):
+        for _ in range(1200):
             with socket.socket() as probe:
                 if probe.connect_ex((ADDRESS, port)) == 0:
                     break
@@ -59,7 +61,7 @@ def test_ending_the_command_ends_the_server(tmp_path):
         else:
             pytest.fail("the server did not start")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
         with socket.socket() as probe:
             assert probe.connect_ex((ADDRESS, port)) != 0
     finally:

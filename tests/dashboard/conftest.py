@@ -25,7 +25,7 @@ def main_module() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def all_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages wait for whatever they show: these drivers look once."""
-    monkeypatch.setattr(later, "PATIENCE", 60.0)
+    monkeypatch.setattr(later, "PATIENCE", 240.0)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ GALLERIES = {"overview": 2, "outliers": 2, "browse": 2, "map": 2, "drift": 3}
 
 def opened(page: str = "", **query: str) -> AppTest:
     """The app after one run at a page's address."""
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app = AppTest.from_file(str(MAIN), default_timeout=240)
     for name, value in query.items():
         app.query_params[name] = value
     if page:

@@ -39,7 +39,7 @@ def test_an_output_opens_as_table_map_and_gallery(space, kind):
     folder = outputs_folder(space.root)
     folder.mkdir()
     (folder / f"000001-run2-regions.{kind}").write_bytes(exported(space, kind))
-    app = AppTest.from_file(str(Path(__file__).with_name("reopened_script.py")), default_timeout=60).run()
+    app = AppTest.from_file(str(Path(__file__).with_name("reopened_script.py")), default_timeout=240).run()
     app.button(key=f"reopen_000001-run2-regions.{kind}").click().run()
     assert not app.exception
     table = app.dataframe[0].value

@@ -32,7 +32,7 @@ def drawn(app: AppTest) -> str:
 
 
 def page() -> AppTest:
-    return AppTest.from_file(str(Path(__file__).with_name("review_script.py")), default_timeout=60)
+    return AppTest.from_file(str(Path(__file__).with_name("review_script.py")), default_timeout=240)
 
 
 def test_an_empty_review_says_what_to_do(space):

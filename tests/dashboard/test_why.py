@@ -361,7 +361,7 @@ def page_of(check: Check | None, monkeypatch: pytest.MonkeyPatch) -> AppTest:
         runs = tuple(space.runs())
         believing.section(state.View(space, runs, state.open_run(space, runs[0]), theme_for("light", None)))
 
-    return AppTest.from_function(script, default_timeout=30).run()
+    return AppTest.from_function(script, default_timeout=240).run()
 
 
 def words_of(page: AppTest) -> str:

@@ -277,7 +277,7 @@ def test_kill_9_at_random_moments(tmp_path):
         writer.stdout.readline()
         reader = ThumbnailStore(tmp_path / "killed")
         aim = len(reader) + chance.randrange(10, 50)
-        while len(reader) < aim:
+        while len(reader) < aim and writer.poll() is None:
             pass
         writer.send_signal(signal.SIGKILL)
         writer.wait()

@@ -48,7 +48,7 @@ def process(space, lane="files"):
 
 
 def wait(space, job_id, *states):
-    for _ in range(1200):
+    for _ in range(4800):
         job = book(space).job(job_id)
         if job.state in states:
             return job
@@ -191,7 +191,7 @@ def test_asked_to_end_it_gives_its_job_back(space, tmp_path):
     with process(space) as first:
         wait(space, job.id, "running")
         first.send_signal(signal.SIGTERM)
-        assert first.wait(timeout=60) == 0
+        assert first.wait(timeout=120) == 0
     left = book(space).job(job.id)
     assert left.state in ("waiting", "done")
     assert left.attempts == (0 if left.state == "waiting" else 1)
@@ -215,7 +215,7 @@ def test_a_keeper_starts_a_dead_worker_again_and_ends_them_all(space, table):
 
 
 def until(ask_for):
-    for _ in range(400):
+    for _ in range(2400):
         found = ask_for()
         if found:
             return found
