@@ -21,7 +21,7 @@ from core.review.deciding import Act, decide, undo
 from core.review.estimating import wilson
 from core.review.standing import recent
 from core.review.verdicts import verdicts
-from dashboard import parts, words
+from dashboard import later, parts, words
 from dashboard.gallery import gallery
 
 if TYPE_CHECKING:
@@ -127,9 +127,17 @@ def kinds(view: View, clusters: Clustered, number: int) -> None:
         if not st.toggle("Look for kinds", key=f"cluster_kinds_{number}"):
             return
         try:
-            found = _kinds(clusters.key, number, view, clusters)
+            found: list[np.ndarray] | None = later.computed(
+                view.run,
+                "kinds within",
+                (clusters.key, number),
+                lambda: list(kinds_within(view.run.embeddings, clusters.grouping.members(number))),
+                "Kinds are being looked for.",
+            )
         except CoreError as error:
             parts.note(str(error))
+            return
+        if found is None:
             return
         if len(found) < 2:
             parts.note("It is of one kind: nothing within it stands apart.")
@@ -148,11 +156,6 @@ def kinds(view: View, clusters: Clustered, number: int) -> None:
             on_click=lambda: edit(view, "parts", number, parts=texts),
             icon=":material/call_split:",
         )
-
-
-@st.cache_resource(max_entries=8, show_spinner="Looking for kinds …")
-def _kinds(key: str, number: int, _view: View, _clusters: Clustered) -> list[np.ndarray]:
-    return list(kinds_within(_view.run.embeddings, _clusters.grouping.members(number)))
 
 
 def labelling(view: View, clusters: Clustered, number: int) -> None:

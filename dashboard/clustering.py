@@ -17,7 +17,7 @@ from core.clusters.log import read_edits
 from core.clusters.naming import Trait, Traits, all_set_apart, short_name, traits_of
 from core.clusters.sorting import Sorting, SpaceFigures, compare_spaces, group_codes, single_concepts, sorts_by
 from core.space.clusters import Clusters
-from dashboard import words
+from dashboard import later, words
 from dashboard.summaries import is_reference
 
 if TYPE_CHECKING:
@@ -109,14 +109,17 @@ def sorting(key: str, _clusters: Clustered, _run: Run) -> Sorting:
     return sorts_by(_clusters.grouping.labels, single_concepts(_run.table), group_codes(_run.table))
 
 
-@st.cache_resource(max_entries=3, show_spinner="Comparing the embedding with the map …")
-def spaces(run_key: str, _run: Run) -> dict[str, SpaceFigures]:
-    """kNN classification and local outliers on the embedding and on the projection."""
-    table = _run.table
+def spaces(run: Run) -> dict[str, SpaceFigures] | None:
+    """kNN classification and local outliers on the embedding and on the projection; ``None`` while they are made."""
+    return later.computed(run, "spaces", (), lambda: _spaces(run), "The vectors are being compared with the map.")
+
+
+def _spaces(run: Run) -> dict[str, SpaceFigures]:
+    table = run.table
     projection = table[["x", "y"]].to_numpy(dtype=float, na_value=np.nan)
     flagged = table["flagged"].fillna(False).to_numpy(dtype=bool)
     concepts, groups = single_concepts(table), group_codes(table)
-    return compare_spaces(_run.embeddings, projection, concepts, groups, is_reference(table), flagged)
+    return compare_spaces(run.embeddings, projection, concepts, groups, is_reference(table), flagged)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -26,6 +26,7 @@ _LIBRARIES = (
     *("sklearn.metrics", "sklearn.neighbors", "scipy.stats", "plotly.graph_objects", "pandas", "torch", "torchvision"),
     *("core.embed.load", "core.jobs.asking", "core.learn.models", "core.ood.registry", "core.outlook"),
     *("core.publish.writing", "core.relearning", "core.catalogue.overview", "core.clusters.placing"),
+    "core.learn.recipes",
 )
 """What functions of pages import when they are first called."""
 

@@ -251,7 +251,9 @@ def _spaces(view: View) -> None:
     with parts.card("spaces", "The vectors and their map", remark):
         if not st.toggle("Compare them", key="cluster_spaces"):
             return
-        found = clustering.spaces(view.run.key, view.run)
+        found = clustering.spaces(view.run)
+        if found is None:
+            return
         for name, called in (("embedding", "By the vectors"), ("projection", "By the map alone")):
             one = found[name]
             right, above = words.percent(one.accuracy), words.percent(one.auroc)
