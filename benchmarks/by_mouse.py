@@ -1,9 +1,9 @@
 """From an empty workspace to a report without a terminal: every step by mouse in a headless Chromium.
 
-``python -m benchmarks.by_mouse trashcan --data FOLDER``, and ``coral``, ``upload``, ``rubbish``, ``tables``; and
-``models``, ``outputs``, ``viewing`` with ``--workspace DIR``. A flow starts ``benthoscope serve`` over a new workspace
-(the last three over a copy of a finished one), does what a scientist would do, and writes what was seen at each step
-and after how many seconds. A step that fails ends it.
+``python -m benchmarks.by_mouse trashcan --data FOLDER``, and ``coral``, ``upload``, ``rubbish``, ``tables``,
+``merging``; and ``models``, ``outputs``, ``viewing``, ``weights`` with ``--workspace DIR``. A flow starts
+``benthoscope serve`` over a new workspace (the last four over a copy of a finished one), does what a scientist would
+do, and writes what was seen at each step and after how many seconds. A step that fails ends it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from playwright.sync_api import expect
 
 from benchmarks.common import append_result
 from benchmarks.mouse_desk import DESK, fill_with_tables
+from benchmarks.mouse_runs import RUNS, fill_with_dives
 from benchmarks.walking import (
     LONG,
     Walk,
@@ -210,7 +211,9 @@ FLOWS: dict[str, Callable[[Walk, Path, Path], None]] = {
     "rubbish": rubbish,
     "models": models,
     **DESK,
+    **RUNS,
 }
+_FILLED = {"tables": fill_with_tables, "merging": fill_with_dives}
 
 
 def main() -> None:
@@ -218,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("flow", choices=FLOWS)
     parser.add_argument("--data", type=Path, help="folder with the images of the flow")
+    parser.add_argument("--also", type=Path, action="append", default=[], help="folder that the server may read, too")
     parser.add_argument("--workspace", type=Path, help="a finished workspace, for `models`; it is copied")
     parser.add_argument("--shots", type=Path, help="keep a screenshot of every step here")
     parser.add_argument("--size", choices=driver.SIZES, default="wide", help="of the window")
@@ -232,11 +236,11 @@ def main() -> None:
         if wish.workspace is not None:
             shutil.copytree(wish.workspace, workspace)
         data.mkdir(exist_ok=True)
-        if wish.flow == "tables":
+        if wish.flow in _FILLED:
             data = Path(place) / "cruise"
-            fill_with_tables(data, wish.data)
+            _FILLED[wish.flow](data, wish.data)
         with (
-            serving(workspace, data) as address,
+            serving(workspace, data, *wish.also) as address,
             driver.browsers() as browsers,
             browsers.page(size=wish.size, dark=wish.dark) as (page, log),
         ):

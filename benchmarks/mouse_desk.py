@@ -56,7 +56,7 @@ def _table(path: Path, header: list[str], rows: list[list[object]]) -> None:
 def tables(walk: Walk, workspace: Path, data: Path) -> None:
     """Columns mapped, a log joined, values edited and undone, datasets merged, put away and taken back."""
     walk.button("Bring images")
-    _enter(walk, "tauchgang", "liste.csv")
+    enter(walk, "tauchgang", "liste.csv")
     walk.wait("What the columns are", 120_000)
     driver.settle(walk.page)
     walk.did("a table with foreign column names is shown")
@@ -84,16 +84,17 @@ def tables(walk: Walk, workspace: Path, data: Path) -> None:
     driver.settle(walk.page)
     walk.did(f"the offset is adjusted: {said.inner_text()}")
     walk.whole("offset")
-    _import(walk, "tauchgang", FRAMES, "1 dataset")
+    import_named(walk, "tauchgang", FRAMES, "1 dataset")
     walk.button("Bring images") if walk.page.get_by_role("button", name="Bring images").count() else None
-    _enter(walk, data.name, "second", "frames.csv")
+    enter(walk, data.name, "second", "frames.csv")
     walk.wait("What the columns are", 120_000)
-    _import(walk, "second", 2 * FRAMES, "2 datasets")
+    import_named(walk, "second", 2 * FRAMES, "2 datasets")
     _edit(walk)
     _merge(walk)
 
 
-def _enter(walk: Walk, *names: str) -> None:
+def enter(walk: Walk, *names: str) -> None:
+    """Press buttons one after the other: folders, then a table."""
     for name in names:
         walk.page.get_by_role("button", name=name, exact=True).first.click()
         driver.settle(walk.page, 120_000)
@@ -131,7 +132,8 @@ def _map(walk: Walk, row: int, title: str) -> None:
     raise RuntimeError(f"{title} cannot be chosen")
 
 
-def _import(walk: Walk, name: str, images: int, where: str) -> None:
+def import_named(walk: Walk, name: str, images: int, where: str) -> None:
+    """Import what is previewed; the catalogue then holds so many images."""
     walk.page.get_by_role("button", name=re.compile(f"^Import {FRAMES} image")).click()
     walk.wait(f"{images} images in {where}", 120_000)
     driver.settle(walk.page, 60_000)
@@ -141,7 +143,7 @@ def _import(walk: Walk, name: str, images: int, where: str) -> None:
 
 def _edit(walk: Walk) -> None:
     """A site written into a cell, saved, and undone."""
-    card = _card(walk, "tauchgang")
+    card = card_of(walk, "tauchgang")
     card.get_by_text("Edit metadata", exact=True).click()
     driver.settle(walk.page, 60_000)
     box = _grid(walk, "edit_table_").bounding_box()
@@ -167,7 +169,7 @@ def _edit(walk: Walk) -> None:
     walk.did("the change is undone")
 
 
-def _card(walk: Walk, name: str) -> Locator:
+def card_of(walk: Walk, name: str) -> Locator:
     """A dataset's card, opened."""
     title = walk.page.locator("summary").filter(has_text=re.compile(rf"{name}\s*$"))
     card = walk.page.locator("[data-testid=stMain] details").filter(has=title).first
@@ -177,24 +179,29 @@ def _card(walk: Walk, name: str) -> Locator:
     return card
 
 
-def _merge(walk: Walk) -> None:
-    """Two datasets become one, are put away with it, and one is taken back."""
+def merge_named(walk: Walk, names: tuple[str, ...], into: str, images: int) -> None:
+    """Merge datasets and put the old ones away."""
     walk.page.get_by_text("Merge datasets", exact=True).click()
     driver.settle(walk.page)
-    for name in ("tauchgang", "second"):
+    for name in names:
         walk.pick("Datasets", name)
         driver.settle(walk.page, 60_000)
     walk.page.keyboard.press("Escape")
-    walk.page.get_by_label("Name of the new dataset").fill("both")
+    walk.page.get_by_label("Name of the new dataset").fill(into)
     walk.page.get_by_label("Name of the new dataset").press("Enter")
     driver.settle(walk.page)
     walk.page.get_by_text("Put the old ones away").click()
     driver.settle(walk.page)
     walk.did("a merge is prepared")
     walk.page.locator(".st-key-merge_start button").click()
-    walk.wait(f"{2 * FRAMES} images in 1 dataset", 120_000)
+    walk.wait(f"{images} images in 1 dataset", 120_000)
     driver.settle(walk.page)
     walk.did(f"merged: {walk.page.locator('.bs-lead').first.inner_text()}")
+
+
+def _merge(walk: Walk) -> None:
+    """Two datasets become one, are put away with it, and one is taken back."""
+    merge_named(walk, ("tauchgang", "second"), "both", 2 * FRAMES)
     walk.page.get_by_text("2 archived datasets").click()
     driver.settle(walk.page)
     walk.whole("merged")
@@ -202,7 +209,7 @@ def _merge(walk: Walk) -> None:
     walk.wait("in 2 datasets", 60_000)
     driver.settle(walk.page)
     walk.did(f"one is taken back: {walk.page.locator('.bs-lead').first.inner_text()}")
-    _card(walk, "both").get_by_role("button", name="Archive", exact=True).click()
+    card_of(walk, "both").get_by_role("button", name="Archive", exact=True).click()
     walk.wait("in 1 dataset", 60_000)
     driver.settle(walk.page)
     walk.did(f"one is archived again: {walk.page.locator('.bs-lead').first.inner_text()}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from core.evaluate.intervals import Interval
 from core.evaluate.separation import auroc_gain, separation
+from core.runs import flags
 from core.stages import JOINED, group_codes
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FlagChange:
-    """How flags differ over the regions that both runs have.
+    """How flags of what each run judges differ over the regions that both have.
 
     Attributes:
         common: Regions in both.
@@ -154,8 +155,7 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, s
 def flags_between(first: pd.DataFrame, second: pd.DataFrame) -> FlagChange:
     """Compare the tables of two runs."""
     rows = _matched(first, second)
-    before = first["flagged"].to_numpy(bool)[rows[0]]
-    after = second["flagged"].to_numpy(bool)[rows[1]]
+    before, after = flags(first)[rows[0]], flags(second)[rows[1]]
     gained, lost = rows[1][after & ~before], rows[0][before & ~after]
     return FlagChange(len(rows[0]), _strangest(second, gained), _strangest(first, lost), int((before & after).sum()))
 

@@ -77,8 +77,8 @@ def execute(
     plan = plan_run(workspace, settings)
     found = None if again else workspace.journal.find(plan.key)
     if found is not None and found.state == "done":
-        manifest = workspace.open_run(found.id).manifest
-        return RunOutcome(found, True, manifest["counts"], manifest["flag"], manifest["k"])
+        made = workspace.open_run(found.id)
+        return RunOutcome(found, True, made.counts, made.manifest["flag"], made.manifest["k"])
     if found is None:
         found = workspace.journal.start(name or ", ".join(settings.datasets), plan.key, plan.settings, actor)
     else:

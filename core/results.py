@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.artefacts import canonical_json, write_atomically
-from core.runs import RunInfo
+from core.runs import JUDGED, RunInfo, flags
 from core.settings import RunSettings
 from core.stages import VERSIONS, Scores
 
@@ -49,11 +49,11 @@ class RunOutcome:
 
     @property
     def counted(self) -> str:
-        """The counts alone."""
+        """The counts alone; flagged is of what is judged."""
         counts = self.counts
         return (
             f"{counts['regions']:,} regions, {counts['reference']:,} reference, {counts['target']:,} target, "
-            f"{counts['flagged']:,} flagged, {counts['clusters']:,} clusters"
+            f"{counts[JUDGED]:,} flagged, {counts['clusters']:,} clusters"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +133,7 @@ def _counts(table: pd.DataFrame, failed: int) -> dict[str, int]:
         "target": int(sets.get("target", 0)) + both,
         "groups": int(table.loc[table["group"] != "", ["dataset", "group"]].drop_duplicates().shape[0]),
         "flagged": int(table["flagged"].sum()),
+        JUDGED: int(flags(table).sum()),
         "clusters": int(table["cluster"].max()) + 1,
         "noise": int((table["cluster"] == -1).sum()),
         "failed": failed,

@@ -23,8 +23,11 @@ from core.settings import RunSettings
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
+JUDGED = "flagged_judged"
+"""Name of the count of `flags`."""
 
 TABLE_COLUMNS: Mapping[str, str] = {
     "region_id": "integer id of the region, never used twice in a workspace",
@@ -136,6 +139,12 @@ class Run:
         """One row a region; columns as in `TABLE_COLUMNS`. Do not change it: it is shared."""
         return read_table(self.folder / "regions.parquet")
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """As in the manifest, with ``flagged_judged`` (see `flags`), which early runs did not count."""
+        counts: Mapping[str, int] = self.manifest["counts"]
+        return counts if JUDGED in counts else {**counts, JUDGED: int(flags(self.table).sum())}
+
     @cached_property
     def embeddings(self) -> np.ndarray:
         """``[N, D]`` float32, any length, read-only."""
@@ -163,3 +172,15 @@ class Run:
         """Files of this run's artefacts that differ from their checksum or are gone; empty when all is well."""
         stages: Mapping[str, str] = self.manifest["artefacts"]
         return [f"{stage}/{name}" for stage, key in stages.items() for name in self._artefacts.verify(stage, key)]
+
+
+def judged(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """``[N]`` bool: what a run judges, its target; everything where it has none."""
+    target: NDArray[np.bool_] = table["set"].isin(["target", "both"]).to_numpy(bool)
+    return target if target.any() else np.ones(len(table), bool)
+
+
+def flags(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """``[N]`` bool: flagged among what is judged. By its rule a share of the reference is flagged too, by chance."""
+    flagged: NDArray[np.bool_] = table["flagged"].fillna(False).to_numpy(bool)
+    return flagged & judged(table)

@@ -82,10 +82,9 @@ def _planned(desk: Desk, path: Path) -> None:
         if format_name == "table" and path.is_file():
             mapping.editor(path, {})
         return
-    if format_name == "table":
-        mapping.editor(path, plan.reading.columns)
+    mapped = mapping.editor(path, plan.reading.columns) if format_name == "table" else ()
     tried = _tried(plan)
-    previewed.draw(plan, tried)
+    previewed.draw(plan, tried, mapped)
     _asked(desk, path, plan, tried, format_name, options)
 
 

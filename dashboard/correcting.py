@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from core.catalogue.describing import archive_dataset, descriptions
 from core.catalogue.editing import Change, acts_of, edit_images, undo_edits
 from core.errors import CoreError
 from dashboard import catalogued, parts, words
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.catalogue.describing import Description
+    from core.workspace import Workspace
 
 SHOWN = 500
 TITLES = {
@@ -154,3 +156,33 @@ def merging(desk: Desk, names: list[str]) -> None:
             arguments = {"merge": chosen, "dataset": name, "put_away": put_away}
             ask(desk.workspace, "import", f"Merge {' and '.join(chosen)} into {name}", arguments, key="merge")
             st.rerun()
+
+
+def unmerging(desk: Desk, entry: Description) -> None:
+    """A merged dataset put away, and what it was made of taken back; nothing for other datasets."""
+    from core.jobs.asking import book
+    from core.jobs.lanes import LANE_OF
+
+    if not any(note.startswith("Merged from ") for one in entry.imports for note in one.notes):
+        return
+    done = book(desk.workspace).jobs(states=("done",), lane=LANE_OF["import"], limit=10_000)
+    asked = [job.arguments for job in done]
+    named = next((one["merge"] for one in asked if one.get("merge") and one.get("dataset") == entry.name), ())
+    parts_of = [one for one in descriptions(desk.workspace.database) if one.name in named]
+    if not parts_of:
+        return
+    names = " and ".join(one.name for one in parts_of)
+    st.button(
+        "Undo the merge",
+        key=f"unmerge_{entry.id}",
+        help=f"This one is put away, {parts.unmarked(names)} are there again. What was decided here since stays with "
+        "this one and comes back with it",
+        on_click=_unmerge,
+        args=(desk.workspace, entry.id, [one.id for one in parts_of]),
+    )
+
+
+def _unmerge(space: Workspace, merged: int, before: list[int]) -> None:
+    for dataset in before:
+        archive_dataset(space.database, dataset, now=None)
+    archive_dataset(space.database, merged, now=datetime.now(UTC))

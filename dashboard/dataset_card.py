@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -38,20 +37,25 @@ _OPTIONS = {
 """Option of an import that is worth telling → how it is told."""
 
 
-def told_options(options: Mapping[str, str]) -> str:
-    """What an import was told beside its source, in words; options that said nothing are left out."""
+def told_options(options: Mapping[str, Any]) -> str:
+    """What an import was told beside its source, in words; options that said nothing are left out.
+
+    Args:
+        options: As `core.catalogue.describing.ImportEntry` has them.
+    """
     found = []
     for name, title in _OPTIONS.items():
-        value = str(options.get(name, ""))
-        if value in ("", "0.0", "{}"):
+        value = options.get(name)
+        if not value:
             continue
         if name in ("images", "metadata", "labels_key", "category_key", "nav"):
-            value = value.rstrip("/").rpartition("/")[2]
-        if name == "columns":
-            roles = ast.literal_eval(value)
-            value = ", ".join(f"{column} as {mapping.ROLES.get(role, role)}" for column, role in roles.items())
-        found.append(f"{title} {value.removesuffix('.0')}")
-    return "; ".join(found + (["folders are labels"] if options.get("folder_labels") == "True" else []))
+            value = str(value).rstrip("/").rpartition("/")[2]
+        elif name == "columns":
+            value = ", ".join(f"{column} as {mapping.ROLES.get(role, role)}" for column, role in value.items())
+        elif name == "clock_offset":
+            value = f"{value:g}"
+        found.append(f"{title} {value}")
+    return "; ".join(found + (["folders are labels"] if options.get("folder_labels") else []))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

@@ -68,8 +68,8 @@ def role_said(meaning: str) -> str:
     return next((role for start, role in _SAID.items() if meaning.startswith(start)), KEPT)
 
 
-def editor(path: Path, meanings: Mapping[str, str]) -> None:
-    """The columns as a table whose last column is chosen with the mouse.
+def editor(path: Path, meanings: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns as a table whose last column is chosen with the mouse; returns the columns that it shows.
 
     Args:
         meanings: Column → how a reader used it; empty where it could not read the table.
@@ -78,15 +78,18 @@ def editor(path: Path, meanings: Mapping[str, str]) -> None:
 
     samples = _samples(str(path), path.stat().st_mtime_ns)
     if not samples:
-        return
+        return ()
     said: dict[str, str] = st.session_state.get(TOLD, {})
     used = {column: role_said(meanings.get(column, "")) for column in samples}
     roles = {column: said.get(column, used[column]) for column in samples}
-    parts.section("What the columns are", "Guessed by their names. Where a guess is wrong, choose what it is.")
+    parts.section(
+        "What the columns are", "Guessed by their names. Where a guess is wrong, choose in the last column what it is."
+    )
     frame = pd.DataFrame(
         {
             "column": list(samples),
             "first values": [", ".join(values) for values in samples.values()],
+            **({"read as": [meanings.get(column, "") for column in samples]} if meanings else {}),
             "is": [ROLES[roles[column]] for column in samples],
         }
     )
@@ -95,12 +98,13 @@ def editor(path: Path, meanings: Mapping[str, str]) -> None:
         frame,
         key=key,
         hide_index=True,
-        disabled=["column", "first values"],
+        disabled=["column", "first values", "read as"],
         height="content" if len(frame) <= _MOST_ROWS else 420,
         column_config={"is": st.column_config.SelectboxColumn(options=list(ROLES.values()), required=True)},
         on_change=_changed,
         args=(key, list(samples)),
     )
+    return tuple(samples)
 
 
 def _changed(key: str, columns: list[str]) -> None:

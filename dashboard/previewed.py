@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -63,8 +63,12 @@ def past(note: str) -> str:
     return f"{note.partition('; --')[0].rstrip('.')}."
 
 
-def draw(plan: ImportPlan, tried: Tried) -> None:
-    """Counts, what was assumed, first rows, pictures, and what cannot be used."""
+def draw(plan: ImportPlan, tried: Tried, mapped: Collection[str] = ()) -> None:
+    """Counts, what was assumed, first rows, pictures, and what cannot be used.
+
+    Args:
+        mapped: Columns whose meaning stands on the page already.
+    """
     reading = plan.reading
     told = _told(plan, tried)
     usual = ("rows", "images", "labelled", "absent", "annotations", "categories")
@@ -75,9 +79,9 @@ def draw(plan: ImportPlan, tried: Tried) -> None:
     parts.tiles([(words.count(counts[name]), shown_as.get(name, name), "") for name in usual if counts.get(name)])
     for note in (*reading.notes, told.navigation, opened_sentence(tried)):
         parts.note(here(note))
-    used = [(column, meaning) for column, meaning in reading.columns.items() if meaning != _UNUSED]
+    used = [(name, meaning) for name, meaning in reading.columns.items() if meaning != _UNUSED and name not in mapped]
     if used:
-        parts.facts(used, "How the columns are understood")
+        parts.facts(used, "How the other columns are understood" if mapped else "How the columns are understood")
     if told.first is not None:
         parts.section("First rows")
         shown = {title: st.column_config.NumberColumn(format=form) for title, form in _FORMATS.items()}

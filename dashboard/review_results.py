@@ -21,6 +21,7 @@ from dashboard import choosing, parts, review_work, reviewing, words
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.runs import Run
     from dashboard.state import View
 
 _DONE = "bulk_done"
@@ -33,10 +34,11 @@ def results(view: View) -> None:
 
 @st.fragment
 def _body(view: View) -> None:
-    entries = standing(view.workspace.database, run_id=view.run.id)
+    entries = of_run(view.run, standing(view.workspace.database))
+    here = standing(view.workspace.database, run_id=view.run.id)
     names = all_verdicts(view.workspace.database)
     with st.container(horizontal=True, vertical_alignment="center", key="review_results"):
-        parts.section("What was decided in this run")
+        parts.section("What was decided of these pictures")
         st.button("Count again", key="review_again", icon=":material/refresh:", type="tertiary")
     if not entries:
         parts.note("Nothing yet. What you decide above is counted here.")
@@ -44,13 +46,27 @@ def _body(view: View) -> None:
         with parts.pair("decided") as (left, right):
             with left, parts.card("verdict_counts", "Verdicts"):
                 _counts(entries, names)
+                if other := len(entries) - len(here):
+                    parts.note(
+                        f"{words.plural(other, 'decision')} of these came along when datasets were merged, or belong "
+                        "to another run over the same pictures."
+                    )
             with right, parts.card("agreement", "Do reviewers agree?"):
                 _agreement(entries)
     with parts.pair("sample") as (left, right):
         with left, parts.card("estimate", "What a random sample says about all of them"):
-            _sample(view, entries, names)
+            _sample(view, here, names)
         with right, parts.card("bulk", "One verdict for the whole selection"):
             _bulk(view, names)
+
+
+def of_run(run: Run, entries: list[DecisionEntry]) -> list[DecisionEntry]:
+    """Those about regions of a run, wherever they were taken, and those about its own clusters."""
+    return [
+        entry
+        for entry in entries
+        if (entry.run_id == run.id if entry.region_id is None else reviewing.holds(run, entry.region_id))
+    ]
 
 
 def _name(names: dict[str, Verdict], key: str) -> str:

@@ -56,6 +56,11 @@ def near_duplicates(run: Run, region: int) -> list[int]:
     return run.table["region_id"].to_numpy()[run_of(_repeats(run.key, run), row)].tolist()
 
 
+def holds(run: Run, region: int) -> bool:
+    """Whether a region is in the run."""
+    return region in _rows_by_region(run.key, run)
+
+
 def row_of(run: Run, region: int) -> int:
     """The row of a region.
 

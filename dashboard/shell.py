@@ -219,7 +219,7 @@ def _footer(view: View) -> None:
             f"{view.run.id}, {view.run.name}, finished {words.when(_moment(view.run.info.finished_at))}",
         ),
         ("Data", f"{_data(view.run.info)}; reference: {reference}"),
-        ("Network", settings.embed.embedder),
+        ("Network", ", ".join(filter(None, (settings.embed.embedder, settings.embed.weights_name)))),
         ("Score", f"{words.distance(k)}, larger is stranger" if k else "none, nothing could be compared"),
         ("Rule", f"{rule}, {words.plural(int(flag.get('groups', 0)), 'independent group')}"),
     ]

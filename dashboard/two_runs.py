@@ -23,7 +23,7 @@ def section(desk: Desk) -> None:
     done = {info.id: info for info in desk.runs if info.state == "done"}
     if len(done) < 2:
         return
-    parts.section("Two runs side by side", "Regions that both runs have are compared.")
+    parts.section("Two runs side by side", "Regions that both runs have are compared; flags count in a run's target.")
 
     def named(number: int) -> str:
         return f"{number} · {done[number].name}"

@@ -108,6 +108,8 @@ def fill(space: Workspace, weights: str | None) -> None:
     st.session_state[WAY] = way
     if weights is not None:
         st.session_state[PLACES[way]] = weights
+    if weights is not None and way == MACHINE:  # where its list opens
+        st.session_state[f"{_SOUGHT.key}_place"] = str(Path(weights).parent)
 
 
 def kept(space: Workspace) -> list[Path]:

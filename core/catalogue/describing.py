@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,11 @@ from core.errors import WorkspaceError
 
 @dataclass(frozen=True)
 class ImportEntry:
-    """One import, as it was asked for, and what it did."""
+    """One import, as it was asked for, and what it did.
+
+    Attributes:
+        options: As `core.catalogue.records.ReadOptions.to_json` writes them.
+    """
 
     id: int
     source: str
@@ -65,7 +70,7 @@ def descriptions(database: Database) -> list[Description]:
                         ImportEntry(
                             one.id,
                             one.source,
-                            one.options,
+                            _options(one.options),
                             one.counts,
                             tuple(one.notes.get("notes", ())),
                             one.actor,
@@ -76,6 +81,23 @@ def descriptions(database: Database) -> list[Description]:
                 )
             )
         return found
+
+
+def _options(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON; early imports kept each value as Python wrote it, what was usual too."""
+    options = dict(kept)
+    columns = options.get("columns")
+    if isinstance(columns, str):
+        try:
+            options["columns"] = dict(ast.literal_eval(columns))
+        except (ValueError, SyntaxError, TypeError):  # by another hand
+            del options["columns"]
+    if isinstance(options.get("folder_labels"), str):
+        options["folder_labels"] = options["folder_labels"] == "True"
+    for name in ("clock_offset", "max_gap"):
+        if isinstance(options.get(name), str):
+            options[name] = float(options[name])
+    return options
 
 
 def describe(database: Database, name: str, licence: str, citation: str) -> None:

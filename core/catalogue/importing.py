@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -310,12 +310,11 @@ class _Import:
                 *("unlabelled", "annotations_added", "annotations_superseded", "problems"),
             )
         }
-        options = {key: str(value) for key, value in asdict(self.plan.options).items() if value not in (None, {})}
         with self.workspace.database.write() as session:
             row = Import(
                 dataset_id=self.dataset_id,
                 source=str(self.plan.source),
-                options=options,
+                options=self.plan.options.to_json(),
                 counts=counts,
                 notes={"notes": list(self.plan.reading.notes)},
                 actor=self.actor,

@@ -16,6 +16,7 @@ from core.processing.steps import in_words
 from core.progress import Progress, silent
 from core.report import frame
 from core.report.drawing import bars, histogram, scatter
+from core.runs import JUDGED, flags
 from core.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ def _counts(run: Run, chosen: Chosen) -> str:
             "images": part["image_id"].nunique(),
             "regions": len(part),
             "groups": part.loc[part["group"] != "", ["dataset", "group"]].drop_duplicates().shape[0],
-            "flagged": int(part["flagged"].sum()),
+            JUDGED: int(flags(run.table)[chosen.rows].sum()),
         }
     else:
-        counts = run.manifest["counts"]
-    names = ("images", "regions", "reference", "target", "groups", "flagged", "clusters")
-    return frame.tiles((f"{counts[name]:,}", name) for name in names if name in counts)
+        counts = run.counts
+    names = ("images", "regions", "reference", "target", "groups", JUDGED, "clusters")
+    return frame.tiles((f"{counts[name]:,}", "flagged" if name == JUDGED else name) for name in names if name in counts)
 
 
 def _scores(run: Run, chosen: Chosen) -> str:

@@ -68,6 +68,7 @@ def _card(desk: Desk, entry: Description) -> None:
         if st.button("Archive", key=f"archive_{entry.id}", help="Its images and runs stay; it can be taken back"):
             archive_dataset(desk.workspace.database, entry.id, now=datetime.now(UTC))
             st.rerun()
+        correcting.unmerging(desk, entry)
 
 
 def _remarks(number: int, remarks: list[tuple[str, str, str]]) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from streamlit.delta_generator import DeltaGenerator
 
+    from core.runs import Run
     from core.workspace import Workspace
     from dashboard.cached import Part
     from dashboard.sightings import Measure
@@ -206,12 +207,12 @@ def _sightings(view: View, part: Part, by: By, grown: bool) -> pd.DataFrame:
 
 def _reviewed(view: View) -> np.ndarray:
     """Ids of the images on which a decision stands; looked up again every half minute."""
-    return _decided(str(view.workspace.root), view.run.id, view.workspace)
+    return _decided(view.run.key, view.run, view.workspace)
 
 
 @st.cache_resource(max_entries=8, ttl=30, show_spinner=False)
-def _decided(root: str, run_id: int, _space: Workspace) -> np.ndarray:
+def _decided(run_key: str, _run: Run, _space: Workspace) -> np.ndarray:
     from core.review.standing import standing
 
-    ids = {entry.image_id for entry in standing(_space.database, run_id=run_id) if entry.image_id is not None}
-    return np.array(sorted(ids), dtype=np.int64)
+    ids = {entry.image_id for entry in standing(_space.database) if entry.image_id is not None}
+    return np.intersect1d(np.array(sorted(ids), dtype=np.int64), cached.images(_run)["image_id"].to_numpy())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import streamlit as st
 
 from core.catalogue import spoken
 from core.console import duration
+from core.errors import CoreError
 from core.processing.steps import in_words
-from core.runs import RunInfo
+from core.runs import JUDGED, RunInfo
 from dashboard import following, going, map_facts, parts, remaking, settings_words, starting, two_runs, words
 from dashboard.boundary import sentence
 from dashboard.desk import Desk, ask
@@ -45,7 +46,8 @@ def page(desk: Desk) -> None:
 
 def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
     state = "" if info.state == "done" else f" ({info.state})"
-    known = [(name, info.counts[name]) for name in ("images", "flagged") if name in info.counts]
+    counts = _counts(desk.workspace, info)
+    known = [(name, counts[name]) for name in ("images", "flagged") if name in counts]
     figures = ", ".join(f"{words.count(number)} {name}" for name, number in known)
     title = f"{info.id} · {parts.unmarked(info.name)}{state}{f' · {figures}' if figures else ''}"
     icon = ":material/push_pin:" if pinned else None
@@ -55,10 +57,11 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
 
 
 def _card(desk: Desk, info: RunInfo, pinned: bool) -> None:
-    counts = info.counts
+    counts = _counts(desk.workspace, info)
     names = ("images", "reference", "target", "flagged", "clusters")
     if counts:
-        parts.tiles([(words.count(counts[name]), name, "") for name in names if name in counts])
+        said = {"flagged": "of the target" if counts.get("target") else "of all"}
+        parts.tiles([(words.count(counts[name]), name, said.get(name, "")) for name in names if name in counts])
     parts.note(sentence(info.error) if info.error else "")
     parts.facts(
         [
@@ -120,6 +123,23 @@ def _kept_open(run_id: int, do: Callable[[int, Any], object], value: object) -> 
     """Change a run's name or place without its card closing: to Streamlit one with another title is another one."""
     do(run_id, value)
     st.session_state[f"run_{run_id}"] = True
+
+
+def _counts(space: Workspace, info: RunInfo) -> Mapping[str, int]:
+    """A run's counts; ``flagged`` as on Overview: of what is judged."""
+    if info.state != "done" or not info.counts:
+        return info.counts
+    counts = info.counts if JUDGED in info.counts else _counted(info.uid, info.id, space)
+    return {**counts, "flagged": counts[JUDGED]} if JUDGED in counts else counts
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _counted(uid: str, number: int, _space: Workspace) -> dict[str, int]:
+    """The counts of an early run, for which its table is read; none where that cannot be."""
+    try:
+        return dict(_space.open_run(number).counts)
+    except (CoreError, OSError):
+        return {}
 
 
 def _searched(space: Workspace, info: RunInfo) -> str:

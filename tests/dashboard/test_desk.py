@@ -272,7 +272,9 @@ def test_columns_are_mapped_by_clicks(empty):
     app.session_state[mapping.TOLD] = {"Bild": "file", "Tiefe": "depth", "Tier": "labels"}
     app.run()
     assert "no column that names the images" not in said(app)
-    assert "depth in metres, positive down" in said(app)
+    assert "depth in metres, positive down" not in said(app), "the table of columns says it, once"
+    (columns,) = [frame.value for frame in app.dataframe if "read as" in frame.value.columns]
+    assert columns.set_index("column")["read as"]["Tiefe"] == "depth in metres, positive down"
     assert (mapping.role_said("group"), mapping.role_said("depth in metres, positive down")) == ("group", "depth")
     assert set(mapping.ROLES) == {*SYNONYMS, "group", KEPT}
 
@@ -309,6 +311,10 @@ def test_metadata_is_edited_and_undone_and_datasets_are_merged(empty):
     app.button(key="merge_start").click().run()
     Worker(empty, "files").work(until_idle=True)
     assert [(entry.name, entry.images) for entry in empty.datasets()] == [("both", 8)]
+    app = opened("datasets")
+    app.button(key=f"unmerge_{images_dataset(empty, 'both')}").click().run()
+    assert not app.exception
+    assert [entry.name for entry in empty.datasets()] == ["d", "e"]
 
 
 def images_dataset(space, name):

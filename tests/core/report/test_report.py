@@ -15,6 +15,7 @@ from core.report.drawing import bars, histogram, scatter
 from core.report.frame import MOST_BYTES
 from core.report.judged import evaluation_report
 from core.report.page import run_report
+from core.runs import flags
 from core.settings import OodSettings, RunSettings
 from core.workspace import open_workspace
 from tests.dashboard.synthetic import HOSTILE, make_workspace
@@ -107,10 +108,9 @@ def test_settings_that_differ():
     assert settings_between(first, first) == []
 
 
-def table(ids, flagged, cluster):
-    return pd.DataFrame(
-        {"region_id": ids, "flagged": flagged, "cluster": cluster, "ood_score": np.linspace(0.1, 0.9, len(ids))}
-    )
+def table(ids, flagged, cluster, sets="target"):
+    scores = np.linspace(0.1, 0.9, len(ids))
+    return pd.DataFrame({"region_id": ids, "flagged": flagged, "cluster": cluster, "ood_score": scores, "set": sets})
 
 
 def test_flags_that_came_and_went():
@@ -120,6 +120,14 @@ def test_flags_that_came_and_went():
     assert (found.common, found.both) == (3, 1)
     assert found.gained.tolist() == [1, 0]  # rows of the second run, the strangest first
     assert found.lost.tolist() == []  # region 1 is not in the second
+
+
+def test_flags_count_where_a_run_judges():
+    sets = ["reference", "reference", "target", "both"]
+    mixed = table([1, 2, 3, 4], [True, False, True, True], [0] * 4, sets)
+    assert flags(mixed).tolist() == [False, False, True, True]
+    assert flags(mixed.assign(set="reference")).tolist() == [True, False, True, True], "without a target all are judged"
+    assert flags_between(mixed, table([1, 2, 3, 4], [True, False, False, True], [0] * 4)).gained.tolist() == [0]
 
 
 def test_clusters_by_overlap():
