@@ -35,6 +35,7 @@ _LIBRARIES = (
 async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """Warm up beside the server, which answers at once; keep its memory tidy while it runs."""
     leaving.with_parent()
+    leaving.in_time()
     tidying.few_arenas()
     tidying.short_turns()
     over = Event()

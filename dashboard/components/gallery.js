@@ -1,7 +1,7 @@
 // The picture grid of every page: only what is in view exists in the document; a selection is a few ranges.
 
 import { clamp, element, mounted, recall, remember } from "./dom.js";
-import { describeCell, newCell } from "./gallery_cell.js";
+import { clearCell, describeCell, newCell } from "./gallery_cell.js";
 import { Grid } from "./gallery_grid.js";
 import { Hand } from "./gallery_hand.js";
 import { Switch } from "./gallery_switch.js";
@@ -256,7 +256,7 @@ class Gallery {
     this.cells.delete(index);
     cell.root.remove();
     if (this.spare.length < 200) {
-      cell.canvas.width = cell.canvas.width; // clears it
+      clearCell(cell);
       this.spare.push(cell);
     }
   }

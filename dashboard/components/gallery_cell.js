@@ -10,6 +10,16 @@ export function newCell() {
   return { root: element("div", { class: "cell", role: "option" }, frame, caption), canvas, tick, caption };
 }
 
+// A frame that will hold another picture says nothing of this one until that one's words are there.
+export function clearCell(cell) {
+  cell.canvas.width = cell.canvas.width; // clears it
+  cell.caption.replaceChildren();
+  cell.root.removeAttribute("aria-label");
+  cell.root.removeAttribute("title");
+  cell.root.removeAttribute("data-set");
+  cell.root.classList.remove("flagged");
+}
+
 export function describeCell(cell, item, data) {
   cell.row = item.row;
   cell.drawn = false;
