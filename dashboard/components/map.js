@@ -319,7 +319,7 @@ class MapView {
       this.looking = 0;
       const target = this.at(...this.pointer, reach);
       const changed = !this.hover.is(target);
-      this.stage.dataset.over = target && !target.guest ? "1" : "0";
+      this.stage.dataset.over = !target ? "0" : target.guest ? "guest" : "1";
       this.hover.show(target, this.pointer, [this.camera.width, this.camera.height]);
       if (changed) this.overlay();
     });
