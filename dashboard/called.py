@@ -1,7 +1,7 @@
-"""What people call a run's clusters, by the run's own numbers: for facets, captions and panels.
+"""What a run's clusters are called, by the run's own numbers, as on Clusters: for facets, captions and panels.
 
-The contract: a name counts for a cluster of the run only while everything in it belongs to one cluster that a person
-named, so merged clusters share their name and divided ones go by their number; the run itself never changes.
+The contract: a name counts for a cluster of the run only while everything in it belongs to one cluster as people have
+arranged them, so merged clusters share their name and divided ones go by their number; the run itself never changes.
 """
 
 from __future__ import annotations
@@ -12,41 +12,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from core.clusters.grouping import Edit, replay
-from core.clusters.log import read_edits
 from core.errors import CoreError
-from core.space.clusters import Clusters
-from dashboard import state, words
+from dashboard import clustering, state, words
 
 if TYPE_CHECKING:
     from core.runs import Run
     from core.workspace import Workspace
+    from dashboard.clustering import Clustered
 
 _OPEN = "clusters_called"
 
 
 def names(run: Run, space: Workspace | None = None) -> Mapping[int, str]:
-    """Names that people gave, by the number of the run's own cluster."""
+    """What clusters are called as on Clusters, by the number of the run's own cluster."""
     try:
-        edits = read_edits(space or state.workspace(), run)
+        found = clustering.of(space or state.workspace(), run)
     except (CoreError, AttributeError):  # a table that was opened without its run has no edits
         return {}
-    return _names(run.key, f"{len(edits)} {edits[-1].key}", run, edits) if edits else {}
+    return _names(found.key, run, found)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _names(run_key: str, edited: str, _run: Run, _edits: list[Edit]) -> dict[int, str]:
-    own = _run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)
-    found = _run.artefact("clusters", Clusters)
-    usable = found if found is not None and len(found.labels) == len(own) else None
-    nodes = usable.nodes.tolist() if usable is not None else []
-    now = replay(own, nodes, usable.tree if usable is not None else None, _edits)
-    called: dict[int, str] = {}
-    for number, name in now.names.items():
-        for before in np.unique(own[now.labels == number]).tolist():
-            if before >= 0 and bool((now.labels[own == before] == number).all()):
-                called[before] = name
-    return called
+def _names(key: str, _run: Run, _found: Clustered) -> dict[int, str]:
+    own, now = _run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64), _found.grouping.labels
+    order = np.argsort(own, kind="stable")
+    numbers, starts = np.unique(own[order], return_index=True)
+    low, high = np.minimum.reduceat(now[order], starts), np.maximum.reduceat(now[order], starts)
+    return {
+        before: _found.names[number]
+        for before, number, last in zip(numbers.tolist(), low.tolist(), high.tolist(), strict=True)
+        if before >= 0 and number == last and number in _found.names
+    }
 
 
 def remember(run: Run, space: Workspace) -> None:

@@ -81,7 +81,7 @@ def of(space: Workspace, run: Run) -> Clustered:
     return _clustered(run.key, f"{len(edits)} {edits[-1].key if edits else ''}", run, edits)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Naming the clusters …")
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _clustered(run_key: str, edited: str, _run: Run, _edits: list[Edit]) -> Clustered:
     found = _run.artefact("clusters", Clusters)
     labels = _run.table["cluster"].fillna(-1).to_numpy(dtype=np.int64)

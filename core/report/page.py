@@ -106,7 +106,7 @@ def _counts(run: Run, chosen: Chosen) -> str:
             JUDGED: int(flags(run.table)[chosen.rows].sum()),
         }
     else:
-        counts = run.counts
+        counts = dict(run.counts)
     names = ("images", "regions", "reference", "target", "groups", JUDGED, "clusters")
     return frame.tiles((f"{counts[name]:,}", "flagged" if name == JUDGED else name) for name in names if name in counts)
 

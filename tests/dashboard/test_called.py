@@ -26,6 +26,9 @@ def run(tmp_path):
     table = table.assign(
         region="image", width=4, height=4, image_id=1, region_id=range(ROWS), set="target", flagged=False
     )
+    table = table.assign(concepts=[[]] * ROWS, labelled=False, depth_m=np.nan, taken_at=pd.NaT)
+    for name in ("dataset", "group", "site", "camera"):
+        table[name] = ""
     return SimpleNamespace(table=table, key="k", id=1, info=SimpleNamespace(uid="u"), artefact=lambda name, kind: None)
 
 
@@ -41,12 +44,12 @@ def edit(space, run, number, kind, *clusters, **more):
 
 
 def test_a_name_holds_for_the_runs_clusters_that_it_covers_whole(run, space):
-    assert called.names(run) == {}
+    plain = {0: "cluster 0", 1: "cluster 1", 2: "cluster 2"}
+    assert called.names(run) == plain
     edit(space, run, 1, "name", 0, name="sponge <b>garden</b>")
-    assert called.names(run) == {0: "sponge <b>garden</b>"}
+    assert called.names(run) == plain | {0: "sponge <b>garden</b>"}
     edit(space, run, 2, "merge", 1, 2)
-    merged = max(called.names(run), default=0)
-    assert merged == 0, "what was merged has no name yet"
+    assert called.names(run) == {0: "sponge <b>garden</b>", 1: "cluster 3", 2: "cluster 3"}, "as on Clusters"
     edit(space, run, 3, "name", 3, name="crabs")
     assert called.names(run) == {0: "sponge <b>garden</b>", 1: "crabs", 2: "crabs"}
     edit(space, run, 4, "parts", 0, parts=(rows_text(np.array([0, 1])), rows_text(np.array([2]))))
