@@ -18,8 +18,6 @@ from core.settings import EmbedSettings
 
 PATIENCE = 4.0
 """Seconds within which the hub has to answer."""
-ENDINGS = (".safetensors", ".pth")
-"""Of weights files that pages offer."""
 _PIECE = 2**20
 
 
