@@ -91,7 +91,9 @@ def _outlook(desk: Desk, settings: RunSettings, images: pd.DataFrame, *, usable:
             parts.note(sentence(str(error)))
             return
         kept = f"{words.plural(cost.kept, 'image')} were embedded before and are used again. " if cost.kept else ""
-        left = f"The other {words.count(cost.missing)} take about {duration(cost.seconds)}" if cost.missing else ""
+        rest = f"The other {words.count(cost.missing)}" if cost.kept else words.plural(cost.missing, "image")
+        verb = "takes" if cost.missing == 1 else "take"
+        left = f"{rest} {verb} about {duration(cost.seconds)}" if cost.missing else ""
         parts.note(f"{kept}{left or 'Nothing is to be embedded'}; then comes the map.")
 
 

@@ -34,6 +34,11 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def shortened(text: str, letters: int) -> str:
+    """At most so many letters (2 or more), an ellipsis where some are left out."""
+    return text if len(text) <= letters else text[: letters - 1].rstrip(" ,·") + "…"
+
+
 def percent(share: float | None) -> str:
     """A share in [0, 1] as a percentage: whole, with one digit below 10 %, never a false 0 or 100."""
     if missing(share):

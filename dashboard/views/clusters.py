@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOISE = -1
+_NAME_LETTERS = 34
+"""Of a cluster's name in the table, which cuts without a word what is longer."""
 
 
 def page(view: View) -> None:
@@ -59,6 +61,7 @@ def page(view: View) -> None:
 def _list(view: View, clusters: Clustered) -> None:
     listed = clustering.listed(clusters.key, clusters, view.run)
     shown = listed.drop(columns="number").assign(share=100 * listed["share"], flagged=100 * listed["flagged"])
+    shown["name"] = [words.shortened(name, int(_NAME_LETTERS / view.theme.scale)) for name in shown["name"]]
     key = f"cluster_table_{digest(clusters.key)[:12]}"
 
     def pressed() -> None:

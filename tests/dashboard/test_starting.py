@@ -88,7 +88,7 @@ def test_weights_are_chosen_by_clicks_checked_and_run_with(desk, tmp_path):
     assert "own.safetensors for resnet50: 0 of" in said(app)
     app.selectbox(key="start_embedder").set_value(NAME).run()
     app.button(key="start_cost").click().run()
-    assert "8 take about" in said(app)
+    assert "8 images take about" in said(app)
     start(app).click().run()
     job = book(desk).jobs()[0]
     assert job.arguments["settings"]["embed"]["weights"] == str(tmp_path / "data" / "net" / "own.safetensors")

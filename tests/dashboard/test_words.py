@@ -121,3 +121,8 @@ def test_the_rule_is_said_with_its_promise_or_without():
     unsure = words.flag_sentence({"certified": False, "alpha": 0.05, "groups": 8, "smallest_p": 1 / 9})
     assert "cannot be certified" in unsure
     assert "0.11" in unsure
+
+
+def test_what_is_too_long_ends_in_an_ellipsis():
+    assert words.shortened("7 · Solmissus, 50 m", 19) == "7 · Solmissus, 50 m"
+    assert words.shortened("7 · Solmissus, 50 m", 16) == "7 · Solmissus…"
