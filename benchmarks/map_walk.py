@@ -30,12 +30,18 @@ from tests.browser import driver
 def remakes(walk: Walk, truth: Truth) -> None:
     """Another map and other clusters as runs of their own, followed to their end and opened."""
     page = walk.page
-    for method, said in (("PCA", "PCA"), ("supervised", "supervised UMAP")):
+    for method, said in (("PCA", "PCA"), ("supervised", "supervised UMAP"), ("", "seed 7")):
         page.goto(truth.url("map"))
         Chart(walk, truth).ready()
         page.get_by_text("Another map of the same regions").click()
         driver.settle(page, 60_000)
-        walk.choose("Laid out", method)
+        if method:
+            walk.choose("Laid out", method)
+        else:
+            seed = page.locator(".st-key-remake_seed input")
+            seed.fill("7")
+            seed.press("Enter")
+            driver.settle(page, 60_000)
         page.locator(".st-key-remake_map_do button").click()
         opened_from_notice(walk, said)
         Chart(walk, truth).ready()

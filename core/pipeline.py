@@ -115,7 +115,7 @@ class _Run:
 
     def run(self) -> RunOutcome:
         """All stages in their order."""
-        from core.space.clusters import Clusters
+        from core.space.clusters import Clusters, found_flat
 
         self.workspace.artefacts.save("regions", self.keys["regions"], self.regions)
         embeddings = self._embeddings()
@@ -124,7 +124,9 @@ class _Run:
         detected = self._detected(embeddings)
         projection = self._stage("projection", Projection, self._projection_inputs, lambda p: self._project(embeddings))
         self._believed(embeddings, projection)
-        clusters = self._stage("clusters", Clusters, self._cluster_inputs, lambda p: self._cluster(projection))
+        flat = found_flat(len(projection.xy), self.settings.clusters)
+        inputs = self._cluster_inputs(flat)
+        clusters = self._stage("clusters", Clusters, lambda: inputs, lambda p: self._cluster(projection))
         table = results_table(self.regions, embeddings, scores, projection.xy, clusters, detected)
         return write_results(
             self.workspace,
@@ -139,6 +141,7 @@ class _Run:
             failures=embeddings.failures,
             timings=self.timings,
             detectors={found.name: self._facts(found) for found in detected},
+            cluster_tree="flat" if flat else "",
         )
 
     # --- one stage ----------------------------------------------------------------------------------------------------
@@ -373,8 +376,9 @@ class _Run:
         self.keys["quality"] = key
         self.timings["quality"] = time.monotonic() - began
 
-    def _cluster_inputs(self) -> tuple[dict[str, str], dict[str, Any]]:
-        return {"projection": self.keys["projection"]}, asdict(self.settings.clusters)
+    def _cluster_inputs(self, flat: bool) -> tuple[dict[str, str], dict[str, Any]]:
+        how = asdict(self.settings.clusters) | ({"tree": "flat"} if flat else {})
+        return {"projection": self.keys["projection"]}, how
 
     def _cluster(self, projection: Projection) -> Any:
         from core.space.clusters import cluster

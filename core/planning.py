@@ -19,6 +19,7 @@ from core.catalogue.regions import concept_descendants, dataset_ids, ensure_regi
 from core.errors import ModelError, SettingsError, WorkspaceError
 from core.review.knowing import check_joined, judged_known
 from core.settings import RunSettings
+from core.space.clusters import found_flat
 from core.stages import DETECTOR_VERSION, VERSIONS, Regions, calibrating, resolve_regions
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Plan:
         search = settings.pop("search")
         if self.recall is not None:
             settings["recall"] = search["recall"]  # whether it was asked for or chosen is one to the result
+        if found_flat(len(self.regions.table), self.settings.clusters):
+            settings["clusters"]["tree"] = "flat"
         versions = dict(VERSIONS)
         if settings["ood"]["detectors"]:
             versions["detectors"] = DETECTOR_VERSION

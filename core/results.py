@@ -83,8 +83,14 @@ def write_results(
     failures: list[list[Any]],
     timings: Mapping[str, float],
     detectors: Mapping[str, Mapping[str, Any]],
+    cluster_tree: str,
 ) -> RunOutcome:
-    """Write a run's table and manifest and note it as done; `detectors` are the facts of those beside kNN, by name."""
+    """Write a run's table and manifest and note it as done.
+
+    Args:
+        detectors: The facts of those beside kNN, by name.
+        cluster_tree: ``flat`` where the clusters' tree was found as that of a flat map; else empty.
+    """
     from core.device import device_facts
 
     counts = _counts(table, failed=len(failures))
@@ -117,6 +123,8 @@ def write_results(
     }
     if detectors:
         manifest |= {"detectors": {name: dict(facts) for name, facts in detectors.items()}}
+    if cluster_tree:
+        manifest |= {"cluster_tree": cluster_tree}
     text = json.dumps(manifest, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(folder / "manifest.json", text.encode())
     workspace.journal.finish(run_id, counts)

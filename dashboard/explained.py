@@ -79,7 +79,9 @@ PLACES = (
     Entry(
         "Clusters and noise: HDBSCAN",
         "Finds groups that stay together over a range of densities on the map, largest first from 0. Noise belongs to "
-        "no cluster; it is often what is rare. A cluster is a group of similar pictures, not a species.",
+        "no cluster; it is often what is rare. A cluster is a group of similar pictures, not a species. Beyond 100,000 "
+        "regions the tree is found by way of the map's triangulation: the same tree, sooner; where edges are equally "
+        "long, the nearer pair goes first.",
         r"d(a, b) = \max\{\mathrm{core}(a),\ \mathrm{core}(b),\ \lVert a - b \rVert\}",
         "core(a): distance from a to its n-th nearest neighbour; clusters are cut from the tree of d by persistence.",
         "Campello, Moulavi & Sander 2013, doi 10.1007/978-3-642-37456-2_14; McInnes, Healy & Astels 2017, JOSS 2(11).",

@@ -30,6 +30,7 @@ from core.settings import (
     RunSettings,
     SearchSettings,
 )
+from core.space import clusters
 from core.space.quality import MapQuality
 from core.workspace import open_workspace
 from tests.small import NETWORK, draw, make_collection, random_weights
@@ -148,6 +149,19 @@ def test_only_what_depends_on_a_change_is_computed_again(workspace, weights):
     after = workspace.open_run(leaf.info.id).manifest["artefacts"]
     assert {stage for stage in before if before[stage] != after[stage]} == {"clusters"}
     assert workspace.open_run(first.info.id).artefact("quality", MapQuality).rows == first.counts["regions"]
+
+
+def test_a_large_map_has_its_tree_found_as_that_of_a_flat_one_and_the_run_says_so(workspace, weights, monkeypatch):
+    exact = run(workspace, settings_for(weights))
+    monkeypatch.setattr(clusters, "FLAT_PAST", 10)
+    flat = run(workspace, settings_for(weights))
+    before, after = (workspace.open_run(one.info.id).manifest for one in (exact, flat))
+    assert flat.info.id != exact.info.id
+    assert {name for name in before["artefacts"] if before["artefacts"][name] != after["artefacts"][name]} == {
+        "clusters"
+    }
+    assert (before.get("cluster_tree"), after.get("cluster_tree")) == (None, "flat")
+    assert run(workspace, settings_for(weights)).reused
 
 
 def test_without_its_weights_a_run_is_made_again_from_its_embeddings_alone(workspace, weights, tmp_path):

@@ -9,7 +9,14 @@ from sklearn.metrics import adjusted_rand_score
 
 from core.errors import EmbeddingError
 from core.settings import ClusterSettings
+from core.space import clusters
 from core.space.clusters import cluster
+
+
+@pytest.fixture(params=[clusters.FLAT_PAST, 10], ids=["exact", "flat"], autouse=True)
+def past(request, monkeypatch):
+    """Everything holds on either way to the tree."""
+    monkeypatch.setattr(clusters, "FLAT_PAST", request.param)
 
 
 def blobs(sizes, seed=0, noise=0):
@@ -71,6 +78,22 @@ def test_equal_maps_give_equal_bytes():
     for name in ("labels", "probabilities", "outlier_scores", "persistence", "nodes"):
         assert getattr(first, name).tobytes() == getattr(again, name).tobytes()
     assert first.tree.density.tobytes() == again.tree.density.tobytes()
+
+
+@pytest.mark.parametrize("method", ["eom", "leaf"])
+def test_both_ways_to_the_tree_find_the_same_clusters(monkeypatch, method):
+    points = blobs([400, 300, 200, 100, 60], seed=5, noise=300)
+    wish = ClusterSettings(min_cluster_size=20, min_samples=7, method=method)
+    found = []
+    for past in (10**6, 10):
+        monkeypatch.setattr(clusters, "FLAT_PAST", past)
+        found.append(cluster(points, wish))
+    exact, flat = found
+    assert adjusted_rand_score(exact.labels, flat.labels) > 0.99
+    assert exact.count == flat.count
+    # Edges that are equally long come in another order, which moves a few rows at the borders.
+    np.testing.assert_allclose(np.sort(flat.persistence), np.sort(exact.persistence), atol=0.01)
+    assert np.abs(flat.outlier_scores - exact.outlier_scores).mean() < 0.002
 
 
 def test_leaf_finds_no_fewer_clusters_than_eom_and_epsilon_merges_neighbours():
