@@ -4,8 +4,9 @@ The folder of images is imported into a fresh workspace for each kill; a run is 
 moment drawn from the length of the undisturbed run, started again and left to finish. All files of embeddings,
 artefacts and run but its timings must be byte-equal. Run as ``python -m benchmarks.kills WORKSPACE/demo-collection``.
 
-With ``--served`` the run is a job of `benthoscope serve`: first its worker is killed, then, while the next worker goes
-on, the server; another server over the same workspace finishes it.
+With ``--served`` the run is a job of `benthoscope serve`, three times: its worker is killed while it embeds, draws the
+map, or writes the run, then, when the next worker has come as far, the server; another server over the same workspace
+finishes it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from core.workspace import open_workspace
 
 DATASET = "frames"
 CLOCKS = ("timings.json", "lock")
+MOMENTS = ("embedding", "map", "writing")
+"""Of a run in which a job is struck."""
 
 
 def main() -> None:
@@ -43,7 +46,7 @@ def main() -> None:
     parser.add_argument("--served", action="store_true", help="a job whose worker is killed, then its server")
     options = parser.parse_args()
     if options.served:
-        all_served(options.collection, options.reference, options.kills, options.seed)
+        all_served(options.collection, options.reference, options.seed)
         return
     with tempfile.TemporaryDirectory() as name:
         undisturbed = imported(options.collection, Path(name) / "undisturbed")
@@ -91,8 +94,8 @@ def struck(
     }
 
 
-def all_served(collection: Path, reference: str, kills: int, seed: int) -> None:
-    """An undisturbed job, and then some with their worker and their server killed."""
+def all_served(collection: Path, reference: str, seed: int) -> None:
+    """An undisturbed job, and then one a moment with its worker and its server killed there."""
     chance = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as name:
         undisturbed = imported(collection, Path(name) / "undisturbed")
@@ -100,10 +103,9 @@ def all_served(collection: Path, reference: str, kills: int, seed: int) -> None:
             job = served.ask(reference)
             seconds = served.finish(job)
         expected, lines = written(undisturbed), []
-        for number in range(kills):
-            folder = imported(collection, Path(name) / str(number))
-            moments = chance.uniform(0.2, 0.9, 2) * seconds * np.array([0.6, 0.4])
-            line = twice_struck(folder, reference, moments.tolist())
+        for moment in MOMENTS:
+            folder = imported(collection, Path(name) / moment)
+            line = twice_struck(folder, reference, moment, chance)
             now = written(folder)
             line["different_files"] = sum(expected.get(one) != now.get(one) for one in expected.keys() | now.keys())
             print(line)
@@ -114,20 +116,22 @@ def all_served(collection: Path, reference: str, kills: int, seed: int) -> None:
         raise SystemExit("a job that went on differs from the undisturbed one")
 
 
-def twice_struck(folder: Path, reference: str, moments: list[float]) -> dict[str, Any]:
-    """One job: its worker killed after so many seconds, its server so many after the next worker took it up."""
-    line: dict[str, Any] = {"moments": [round(moment, 2) for moment in moments]}
+def twice_struck(folder: Path, reference: str, moment: str, chance: np.random.Generator) -> dict[str, Any]:
+    """One job: its worker killed at a moment, its server when the next worker has come to that moment."""
+    line: dict[str, Any] = {"moment": moment}
     with Served(folder) as served:
         job = served.ask(reference)
         served.when(job, lambda now: now.state == "running")
-        time.sleep(moments[0])
-        line["worker_killed"] = stage(folder)
-        os.kill(served.workers()["compute"], signal.SIGKILL)
+        worker = served.workers()["compute"]
+        reach(served, job, moment, 1, folder, chance)
+        os.kill(worker, signal.SIGKILL)
+        line["worker_killed"] = where(served.book.job(job), folder)
         served.when(job, lambda now: now.attempts == 2 or now.state == "done")
-        time.sleep(moments[1])
-        line["server_killed"] = stage(folder)
-        began, pids = time.monotonic(), served.descendants()
+        pids = served.descendants()
+        reach(served, job, moment, 2, folder, chance)
         served.process.kill()
+        began = time.monotonic()
+        line["server_killed"] = where(served.book.job(job), folder)
         served.process.wait()
         while any(Path(f"/proc/{pid}").exists() for pid in pids):
             time.sleep(0.1)
@@ -139,6 +143,41 @@ def twice_struck(folder: Path, reference: str, moments: list[float]) -> dict[str
         line["jobs"] = len(served.book.jobs())
     line["log"] = [text[20:] for text in log_tail(folder, job) if ": begins" in text or ": goes on" in text]
     return line
+
+
+def reach(served: Served, job: int, moment: str, attempt: int, folder: Path, chance: np.random.Generator) -> None:
+    """Wait until a job is at a moment of its run; at once when it has ended."""
+
+    def at(now: JobInfo, stage: str) -> bool:
+        return now.state in ENDED or (now.attempts == attempt and now.stage == stage)
+
+    if moment == "embedding":
+        share = chance.uniform(0.1, 0.4) * attempt
+        served.when(job, lambda now: at(now, "embeddings") and (now.state in ENDED or now.done > share * now.total))
+    elif moment == "map":
+        served.when(job, lambda now: at(now, "projection"))
+        time.sleep(chance.uniform(0, 0.5))
+    else:  # the run's folder is made, or something in it changes: a look every millisecond, it is over soon
+        place = folder / "runs" / "000001"
+        before = listed(place)
+        for _ in range(300_000):
+            if listed(place) != before or served.process.poll() is not None:
+                return
+            time.sleep(0.001)
+
+
+def listed(place: Path) -> set[tuple[str, int]] | None:
+    """Names and times of what lies in a folder; ``None`` where there is none."""
+    try:
+        return {(path.name, path.stat().st_mtime_ns) for path in place.iterdir()}
+    except FileNotFoundError:
+        return None
+
+
+def where(job: JobInfo, folder: Path) -> str:
+    """What a kill met: what the job had told, and what of the run was written."""
+    names = ", ".join(sorted(name for name, _ in listed(folder / "runs" / "000001") or ())) or "nothing"
+    return f"in {job.stage} at {job.done} of {job.total}; written: {names}"
 
 
 class Served:
@@ -165,11 +204,12 @@ class Served:
 
     def when(self, job: int, true: Callable[[JobInfo], bool]) -> JobInfo:
         """The job as soon as it is so."""
-        for _ in range(2400):
+        until = time.monotonic() + 600
+        while time.monotonic() < until:
             now = self.book.job(job)
             if true(now):
                 return now
-            time.sleep(0.1)
+            time.sleep(0.02)
         raise SystemExit(f"job {job} stays {self.book.job(job)}")
 
     def finish(self, job: int) -> float:

@@ -29,6 +29,7 @@ def tiles(head: Headline) -> list[tuple[str, str, str]]:
     """The counts: number, name, remark."""
     judged = head.target or head.reference
     flagged = head.flagged if head.target else head.flagged_reference
+    judged_in = "of the judged" if head.regions == head.images else "of the judged images"
     found = [
         (words.count(head.images), "images", words.plural(head.datasets, "dataset")),
         (
@@ -39,7 +40,7 @@ def tiles(head: Headline) -> list[tuple[str, str, str]]:
         (words.count(head.concepts), "concepts", f"{words.percent(head.labelled / max(1, head.images))} labelled"),
         (words.count(head.reference), "reference", "what counts as known"),
         (words.count(head.target), "target", "what is judged"),
-        (words.count(flagged), "flagged", f"{words.percent(flagged / max(1, judged))} of the judged"),
+        (words.count(flagged), "flagged", f"{words.percent(flagged / max(1, judged))} {judged_in}"),
     ]
     if head.depth:
         found.insert(3, (words.span(*head.depth), "depth", words.days(*head.time) if head.time else ""))

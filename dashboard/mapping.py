@@ -100,7 +100,10 @@ def editor(path: Path, meanings: Mapping[str, str]) -> tuple[str, ...]:
         hide_index=True,
         disabled=["column", "first values", "read as"],
         height="content" if len(frame) <= _MOST_ROWS else 420,
-        column_config={"is": st.column_config.SelectboxColumn(options=list(ROLES.values()), required=True)},
+        column_config={
+            "first values": st.column_config.TextColumn(width=180),  # the last column has to be in sight
+            "is": st.column_config.SelectboxColumn(options=list(ROLES.values()), required=True),
+        },
         on_change=_changed,
         args=(key, list(samples)),
     )

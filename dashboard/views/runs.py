@@ -47,7 +47,8 @@ def page(desk: Desk) -> None:
 def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
     state = "" if info.state == "done" else f" ({info.state})"
     counts = _counts(desk.workspace, info)
-    known = [(name, counts[name]) for name in ("images", "flagged") if name in counts]
+    flagged = "flagged regions" if counts.get("regions") != counts.get("images") else "flagged"
+    known = [(name, counts[key]) for key, name in (("images", "images"), ("flagged", flagged)) if key in counts]
     figures = ", ".join(f"{words.count(number)} {name}" for name, number in known)
     title = f"{info.id} · {parts.unmarked(info.name)}{state}{f' · {figures}' if figures else ''}"
     icon = ":material/push_pin:" if pinned else None
@@ -58,10 +59,8 @@ def _line(desk: Desk, info: RunInfo, pinned: bool) -> None:
 
 def _card(desk: Desk, info: RunInfo, pinned: bool) -> None:
     counts = _counts(desk.workspace, info)
-    names = ("images", "reference", "target", "flagged", "clusters")
     if counts:
-        said = {"flagged": "of the target" if counts.get("target") else "of all"}
-        parts.tiles([(words.count(counts[name]), name, said.get(name, "")) for name in names if name in counts])
+        parts.tiles(_told(counts))
     parts.note(sentence(info.error) if info.error else "")
     parts.facts(
         [
@@ -140,6 +139,16 @@ def _counted(uid: str, number: int, _space: Workspace) -> dict[str, int]:
         return dict(_space.open_run(number).counts)
     except (CoreError, OSError):
         return {}
+
+
+def _told(counts: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    """A run's counts as tiles; where parts of images are judged, what is counted in them says so."""
+    whole = counts.get("regions") == counts.get("images")
+    names = ("images", *(() if whole else ("regions",)), "reference", "target", "flagged", "clusters")
+    unit = "" if whole else "regions"
+    of = "of the target" if counts.get("target") else "of all"
+    said = {"reference": unit, "target": unit, "flagged": f"{unit} {of}".strip()}
+    return [(words.count(counts[name]), name, said.get(name, "")) for name in names if name in counts]
 
 
 def _searched(space: Workspace, info: RunInfo) -> str:

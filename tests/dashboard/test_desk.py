@@ -110,6 +110,12 @@ def test_runs_are_renamed_pinned_put_away_and_compared(served):
     try:
         app = opened("runs")
         assert "Two runs side by side" in said(app)
+        titles = " ".join(place.label for place in app.expander)
+        for number, unit in ((1, "flagged regions"), (2, "flagged")):  # as Overview counts: in the target
+            table = space.open_run(number).table
+            flagged = int((table["flagged"] & table["set"].isin(["target", "both"])).sum())
+            assert flagged != int(table["flagged"].sum())
+            assert f"{flagged:,} {unit}" in titles
         app.session_state["run_1"] = True  # opened
         app.run()
         app.button(key="run_pin_1").click().run()
