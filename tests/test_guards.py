@@ -45,6 +45,10 @@ def anywhere(patch: pytest.MonkeyPatch, _: Path) -> None:
     patch.setattr(Path, "is_relative_to", lambda self, other: True)
 
 
+def unpickled(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr("core.embed.weights.read_weights", lambda path: pickle.loads(path.read_bytes()))
+
+
 def words_in_statements(patch: pytest.MonkeyPatch, _: Path) -> None:
     def naive(database: Any, act: Any, *, now: Any) -> None:
         with database.engine.connect() as connection:
@@ -188,6 +192,8 @@ BROKEN: dict[str, list[tuple[Breaking, dict[str, Any]]]] = {
     "test_no_component_makes_html_of_text": [(with_code("dashboard/components/x.js", "a.innerHTML = name"), {})],
     "test_no_cell_of_an_export_runs_in_a_spreadsheet": [(formulas, {"cell": "=1+1"})],
     "test_weights_that_carry_code_do_not_run": [(trusting_weights, {"ending": ".pth"})],
+    "test_weights_that_are_sent_with_code_are_not_kept": [(unpickled, {})],
+    "test_no_file_outside_the_allowed_folders_is_chosen": [(anywhere, {})],
     "test_arrays_that_carry_code_do_not_run": [(trusting_arrays, {})],
     "test_core_and_dashboard_never_unpickle": [
         (with_code("core/x.py", "pickle.loads(data)"), {}),

@@ -38,8 +38,8 @@ from core.images.decode import open_image
 from core.publish import reopening
 from core.review.deciding import Act, decide
 from core.review.standing import standing
-from core.serving import server_command
-from dashboard import parts, posting, reopened, routes, state
+from core.serving import ROOTS_VARIABLE, server_command
+from dashboard import finding, parts, posting, reopened, routes, state, weighing
 from dashboard.access import HostGuard
 from tests.core.review.conftest import NOW
 from tests.dashboard.asgi import get, post
@@ -218,6 +218,26 @@ def test_weights_that_carry_code_do_not_run(tmp_path, ending):
     with pytest.raises(CoreError):
         read_weights(path)
     assert not mark.exists()
+
+
+def test_weights_that_are_sent_with_code_are_not_kept(space, tmp_path):
+    mark, sent = tmp_path / "mark", io.BytesIO(pickle.dumps(Bomb(tmp_path / "mark")))
+    sent.name, sent.size = "../net.pth", len(sent.getvalue())
+    with contextlib.suppress(CoreError):
+        weighing.keep(space, sent)
+    assert not mark.exists()
+    assert weighing.kept(space) == []
+
+
+def test_no_file_outside_the_allowed_folders_is_chosen(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out.pth").write_bytes(b"")
+    (tmp_path / "in" / "link.pth").symlink_to(tmp_path / "out.pth")
+    monkeypatch.setenv(ROOTS_VARIABLE, str(tmp_path / "in"))
+    assert finding.listing(tmp_path / "in", weighing.ENDINGS).files == ()
+    for path in (tmp_path / "out.pth", tmp_path / "in" / ".." / "out.pth", tmp_path / "in" / "link.pth"):
+        with pytest.raises(CoreError):
+            finding.allowed(path)
 
 
 def test_arrays_that_carry_code_do_not_run(tmp_path):
