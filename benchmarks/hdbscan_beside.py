@@ -5,7 +5,7 @@
 Every map is an array of points, as a run's ``projection`` artefact leaves it; ``--rows`` draws so many of them. Past
 `core.space.clusters.FLAT_PAST` points the product finds the spanning tree in its own way (`core.space.spanning`), so
 this forces that way at every size; hdbscan is called as the product calls it below. Both take turns in one process;
-then the product's is asked three times in fresh processes for the same bytes. A line says times, ratio, clusters, how
+then the product's is asked in fresh processes for the same bytes. A line says times, ratio, clusters, how
 alike they are (adjusted Rand index, Hubert & Arabie 1985; 1 is the same), and how alike hdbscan's are to its own on
 the same points in another order: edges that are equally long are its to choose by row.
 
@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("maps", nargs="+", type=Path)
     parser.add_argument("--rows", type=int, default=0, help="of each map; all by default")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=3, help="fresh ones, asked for the same bytes")
     parser.add_argument("--digest", action="store_true", help="print the digest of the product's clusters alone")
     asked = parser.parse_args()
     clusters.FLAT_PAST = 0
@@ -96,7 +97,9 @@ def main() -> None:
             other = theirs(points[order], settings)
             alike["hdbscan, rows in another order"] = round(float(adjusted_rand_score(found.baseline[order], other)), 4)
         command = [sys.executable, "-m", "benchmarks.hdbscan_beside", str(path), "--digest", "--rows", str(asked.rows)]
-        fresh = {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() for _ in range(3)}
+        fresh = {digest(found.product)}
+        for _ in range(asked.processes):
+            fresh.add(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
         labels = {"hdbscan": found.baseline, "product": found.product.labels}
         figures = {
             "points": len(points),
@@ -106,7 +109,8 @@ def main() -> None:
             "clusters": {name: int(values.max()) + 1 for name, values in labels.items()},
             "noise": {name: round(float((values < 0).mean()), 4) for name, values in labels.items()},
             "ari_to_hdbscan": alike,
-            "same_bytes_in_three_processes": len(fresh) == 1,
+            "fresh_processes": asked.processes,
+            "same_bytes_in_all": len(fresh) == 1,
         }
         print(f"{len(points):,} points: {found}; {alike}; same bytes: {len(fresh) == 1}", flush=True)
         append_result("hdbscan_beside", figures, packages=("hdbscan", "scipy", "numpy"))

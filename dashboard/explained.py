@@ -79,7 +79,7 @@ PLACES = (
     Entry(
         "Clusters and noise: HDBSCAN",
         "Finds groups that stay together over a range of densities on the map, largest first from 0. Noise belongs to "
-        "no cluster; it is often what is rare. A cluster is a group of similar pictures, not a species. Beyond 100,000 "
+        "no cluster; it is often what is rare. A cluster is a group of similar pictures, not a species. Beyond 200,000 "
         "regions the tree is found by way of the map's triangulation: the same tree, sooner; where edges are equally "
         "long, the nearer pair goes first.",
         r"d(a, b) = \max\{\mathrm{core}(a),\ \mathrm{core}(b),\ \lVert a - b \rVert\}",

@@ -3,11 +3,12 @@
 Campello, Moulavi & Sander 2013; McInnes & Healy 2017, arXiv 1705.07321; outlier scores are GLOSH, Campello et al. 2015.
 The contract:
 - the minimum spanning tree is exact and built on one thread, so equal maps give equal clusters, byte for byte. Past
-  `FLAT_PAST` points a map's tree is found among few pairs (`core.space.spanning`): 26 processor seconds instead of 159
-  at a million. It is as short as hdbscan's; among edges that are equally long hdbscan goes by row, and finds somewhat
-  other clusters where rows are ordered otherwise (ARI 0.988 at 100,000 points), `spanning` by distance; the two agree
-  as well as that (`benchmarks/hdbscan_beside.py`). fast_hdbscan on two threads does not find the same twice, even
-  when asked to; hdbscan's default approximate tree on four processes gives other labels (ARI 0.84);
+  `FLAT_PAST` points a map's tree is found among few pairs (`core.space.spanning`): 32 s instead of 177 at a million
+  points, two thirds of the time at 200,000 (`benchmarks/hdbscan_beside.py`). It is as short as hdbscan's; among edges
+  that are equally long hdbscan goes by row, and finds somewhat other clusters where rows are ordered otherwise (ARI
+  0.991 at 200,000), `spanning` by distance; the two agree as well as that (0.990; 0.992 at a million). fast_hdbscan on
+  two threads does not find the same twice, even when asked to; hdbscan's default approximate tree on four processes
+  gives other labels (ARI 0.84);
 - labels are numbered by size, largest first, then by lowest row id; noise is -1;
 - points that all coincide are one cluster; fewer points than the smallest cluster are noise.
 """
@@ -25,7 +26,7 @@ from core.errors import EmbeddingError
 from core.settings import ClusterSettings
 from core.space.spanning import spanning_tree
 
-FLAT_PAST = 100_000
+FLAT_PAST = 200_000
 """Points of a map past which its spanning tree is found as that of a flat one."""
 _MOST_NEIGHBOURS = 32
 """Beyond, what `core.space.spanning` looks at grows too many."""
