@@ -1,10 +1,18 @@
-"""Help's lines about the work itself: preprocessing, comparing runs, edits, jobs."""
+"""Help's lines about the work itself: networks, preprocessing, comparing runs, edits, jobs."""
 
 from __future__ import annotations
 
 from dashboard.explained import Entry
 
 WORK = (
+    Entry(
+        "Networks and weights",
+        "A run's network is the demonstration's own or any of torchvision's for classification. Its weights are what it "
+        "learned before: its own, shipped or fetched once from torchvision's hub, or a .safetensors or .pth file that "
+        "is chosen or sent on Runs. A file is opened before the run may start: every layer has to find its weights. It "
+        "is read as numbers alone and never run. A file without a head of classes serves as well; only maps of classes "
+        "need one. Runs and reports name the file. Maps of a run ask for the same weights again, so keep the file.",
+    ),
     Entry(
         "Preprocessing",
         "Named steps that change what the network is shown, in the order given: a central crop, white balance, colour "
@@ -19,7 +27,7 @@ WORK = (
     ),
     Entry(
         "Two runs side by side",
-        "Regions that both have are compared: flags gained and lost, clusters by overlap, and the order of the scores. "
+        "Regions that both have are compared: flags gained and lost (in a run's target), clusters by overlap, and the order of the scores. "
         "Scores of two networks, or after two preprocessings, have different sizes, so only their order compares: 1 is "
         "the same order, 0 none.",
         r"\rho = \operatorname{corr}(\operatorname{rank} s_1, \operatorname{rank} s_2)",
@@ -30,7 +38,8 @@ WORK = (
         "Edits, merges, archives",
         "A value that is changed in the table of a dataset is recorded with what it was, who changed it and when; "
         "undo is one more entry. It stands when the source is imported again. A merge makes a further dataset that "
-        "links the same files. An archived dataset or run is put away and can be taken back. Files on the disk are "
+        "links the same files, and what was decided on their pictures comes along; undone, it is put away and the old "
+        "datasets are there again. An archived dataset or run is put away and can be taken back. Files on the disk are "
         "never touched.",
     ),
     Entry(
