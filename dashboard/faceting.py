@@ -1,7 +1,9 @@
 """The column of facets beside a list: texts, values with counts, the tree of concepts, ranges on histograms.
 
-The contract: the browser shows what it is sent and asks for changes; every change is checked here before it becomes the
-selection.
+The contract:
+- the browser shows what it is sent and asks for changes; every change is checked here before it becomes the selection;
+- it asks again for every change of which no page that it was sent has heard: a page begins from the address that the
+  browser knew when it asked, so a change made while the last one is on its way would take that one back.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from dashboard.state import View
 MOST = 400
 """Values of a facet that are offered; the rarer ones beyond are found by text."""
 OPEN = ("concept", "set", "flagged", "lacks")
+MOST_AT_ONCE = 50
+"""Changes that are heard at once, one for each thing to narrow down by."""
+_HEARD = "facets_heard"
 _STEPS: dict[Span, float] = {"depth": 1.0, "time": 1.0, "score": 0.001}
 
 _COMPONENT = st.components.v2.component(
@@ -37,6 +42,7 @@ def facets(view: View, selection: Selection, found: Found, *, height: int = 760)
     known = choosing.index(view.run)
     data = {
         "module": assets.module("facets.js"),
+        "heard": st.session_state.get(_HEARD, 0),
         "texts": [{"name": name, "title": title, "value": getattr(selection, name)} for name, title in TEXTS.items()],
         "facets": [entry for facet in FACETS if (entry := _facet(known, facet, selection, found))],
         "spans": [entry for span in SPANS if (entry := _span(known, span, selection, found, view.run.key))],
@@ -114,7 +120,14 @@ def _span(known: Index, span: Span, selection: Selection, found: Found, run_key:
 
 
 def _changed() -> None:
-    choosing.put(changed(choosing.current(), st.session_state["facets"].get("change")))
+    asked = st.session_state["facets"].get("change")
+    selection, heard = choosing.current(), st.session_state.get(_HEARD, 0)
+    for change in asked[-MOST_AT_ONCE:] if isinstance(asked, list) else ():
+        selection = changed(selection, change)
+        at = change.get("at") if isinstance(change, Mapping) else None
+        heard = max(heard, at) if isinstance(at, int) else heard
+    choosing.put(selection)
+    st.session_state[_HEARD] = heard
 
 
 def changed(selection: Selection, change: Any) -> Selection:

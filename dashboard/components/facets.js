@@ -19,11 +19,13 @@ class Facets {
     this.all = new Set();
     this.filters = new Map();
     this.brushes = new Map();
+    this.unheard = []; // changes of which nothing that the server sent has heard, oldest first
   }
 
   update(component) {
     this.component = component;
     this.data = component.data;
+    this.unheard = this.unheard.filter(({ at }) => at > this.data.heard);
     const active = this.root.getRootNode().activeElement;
     const focus = active?.dataset?.key;
     const typed = active instanceof HTMLInputElement && active.type === "search" ? active.value : null;
@@ -43,8 +45,18 @@ class Facets {
     }
   }
 
+  // Ask for a change, and again for what is still on its way: the server begins from the address that it is sent, and
+  // that does not hold those yet.
   ask(change) {
-    this.component.setTriggerValue("change", change);
+    const others = this.unheard.filter(({ kind, name }) => kind !== change.kind || name !== change.name);
+    const last = Math.max(this.data.heard, ...others.map(({ at }) => at));
+    this.unheard = [...others, { ...change, at: Math.max(Date.now(), last + 1) }];
+    this.component.setTriggerValue("change", this.unheard);
+  }
+
+  // What was asked of something and is on its way: it stays as it was asked for.
+  asked(wanted, of) {
+    return this.unheard.find(({ kind, name }) => kind === wanted && name === of);
   }
 
   text({ name, title, value }) {
@@ -56,13 +68,13 @@ class Facets {
     const field = element("input", {
       type: "search", "data-key": `text ${name}`, maxlength: 200, placeholder: "any", oninput: send, onchange: send,
     });
-    field.value = value;
+    field.value = this.asked("text", name)?.value ?? value;
     return element("label", { class: "text" }, element("span", {}, title), field);
   }
 
   facet(facet) {
     const { name, title, values, more } = facet;
-    const chosen = new Set(values.filter((value) => value.chosen).map((value) => value.value));
+    const chosen = new Set(this.asked("facet", name)?.values ?? values.filter((value) => value.chosen).map((value) => value.value));
     const details = element("details", { ontoggle: (event) => this.open.set(name, event.target.open) });
     details.open = this.open.get(name) ?? (facet.open || chosen.size > 0);
     const remark = chosen.size > 0 ? `${chosen.size} chosen` : "";
@@ -126,7 +138,8 @@ class Facets {
   span(span) {
     const brush = this.brushes.get(span.name) ?? new Brush((ends) => this.ask({ kind: "span", name: span.name, ends }));
     this.brushes.set(span.name, brush);
-    brush.update(span);
+    const asked = this.asked("span", span.name);
+    brush.update(asked ? { ...span, ends: asked.ends } : span);
     return brush.root;
   }
 

@@ -221,6 +221,7 @@ _CALM = """(asked) => {
   const all = (root) => [...root.querySelectorAll('*')].flatMap((e) => e.shadowRoot ? [e, ...all(e.shadowRoot)] : [e]);
   const calm = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"], [class*="st-key-later_"]')
+    && [...document.querySelectorAll('[data-testid^="stBidi"]')].every((e) => e.shadowRoot?.children.length > 1)
     && !all(document).some((e) => e.classList.contains('waiting') && e.classList.contains('cell'));
   if (!calm || window.calm?.asked !== asked) window.calm = { asked, since: performance.now() };
   return calm && performance.now() - window.calm.since >= 250;
@@ -228,7 +229,8 @@ _CALM = """(asked) => {
 
 
 def settle(page: Page, timeout: float = PATIENCE) -> None:
-    """Wait until Streamlit has run the page and every picture in view is drawn, for a quarter of a second on end.
+    """Wait until Streamlit has run the page, each component of ours stands and every picture in view is drawn, for a
+    quarter of a second on end.
 
     Right after a click the page may still stand as it was: first wait for what the click brings (`expect`).
     """

@@ -55,8 +55,10 @@ def test_pages_open_in_both_sizes_and_schemes(browsers, address, path, dark):
         for width, height in ((1440, 900), (1024, 768)):
             page.set_viewport_size({"width": width, "height": height})
             settle(page)
-            if page.evaluate(OVERFLOW):  # what follows the window's size may do so a moment later
-                page.wait_for_timeout(1000)
+            for _ in range(100):  # what follows the window's size may do so a moment later
+                if not page.evaluate(OVERFLOW):
+                    break
+                page.wait_for_timeout(100)
             assert page.evaluate(OVERFLOW) == []
         assert log.errors == []
         assert log.outside == []
