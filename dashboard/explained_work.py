@@ -7,8 +7,8 @@ from dashboard.explained import Entry
 WORK = (
     Entry(
         "Networks and weights",
-        "A run's network is the demonstration's own or any of torchvision's for classification. Its weights are what it "
-        "learned before: its own, shipped or fetched once from torchvision's hub, or a .safetensors or .pth file that "
+        "A run's network is the demonstration's own or any of torchvision's for classification. Its weights are what "
+        "it learned before: its own, shipped or fetched once from torchvision's hub, or a .safetensors or .pth file that "
         "is chosen or sent on Runs. A file is opened before the run may start: every layer has to find its weights. It "
         "is read as numbers alone and never run. A file without a head of classes serves as well; only maps of classes "
         "need one. Runs and reports name the file. Maps of a run ask for the same weights again, so keep the file.",
@@ -27,7 +27,8 @@ WORK = (
     ),
     Entry(
         "Two runs side by side",
-        "Regions that both have are compared: flags gained and lost (in a run's target), clusters by overlap, and the order of the scores. "
+        "Regions that both have are compared: flags gained and lost (in a run's target), clusters by overlap, and the "
+        "order of the scores. "
         "Scores of two networks, or after two preprocessings, have different sizes, so only their order compares: 1 is "
         "the same order, 0 none.",
         r"\rho = \operatorname{corr}(\operatorname{rank} s_1, \operatorname{rank} s_2)",
