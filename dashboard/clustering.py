@@ -127,26 +127,63 @@ def listed(key: str, _clusters: Clustered, _run: Run) -> pd.DataFrame:
     """One line a cluster: ``number, name, size, share, flagged, groups, persistence``."""
     import pandas as pd
 
-    labels = _clusters.grouping.labels
+    labels, numbers = _clusters.grouping.labels, list(_clusters.numbers)
     flagged = _run.table["flagged"].fillna(False).to_numpy(dtype=bool)
     groups = group_codes(_run.table)
+    inside = labels >= 0
+    many = int(labels.max(initial=0)) + 1
+    sizes = np.bincount(labels[inside], minlength=many)
+    strange = np.bincount(labels[inside & flagged], minlength=many)
+    named = inside & (groups >= 0)
+    each = np.unique(labels[named].astype(np.int64) * (int(groups.max(initial=0)) + 1) + groups[named])
+    among = np.bincount(each // (int(groups.max(initial=0)) + 1), minlength=many)
+    return pd.DataFrame(
+        {
+            "number": numbers,
+            "name": [_clusters.names[number] for number in numbers],
+            "size": sizes[numbers],
+            "share": sizes[numbers] / len(labels),
+            "flagged": strange[numbers] / sizes[numbers],
+            "groups": among[numbers],
+            "persistence": [_clusters.persistence(number) for number in numbers],
+        }
+    )
+
+
+def space_sentences(found: Mapping[str, SpaceFigures]) -> list[str]:
+    """What the figures of the vectors and of the map alone say, and what follows where they are low."""
     lines = []
-    for number in _clusters.numbers:
-        members = labels == number
-        among = groups[members]
+    for name, called in (("embedding", "By the vectors"), ("projection", "By the map alone")):
+        one = found[name]
+        said = []
+        if not np.isnan(one.accuracy):
+            said.append(
+                "the commonest concept of the 10 nearest labelled regions of other groups is right for "
+                f"{words.percent(one.accuracy)} (every concept counting the same; guessing among {one.concepts}: "
+                f"{words.percent(1 / one.concepts)})"
+            )
+        if not np.isnan(one.auroc):
+            said.append(
+                f"the local outlier factor puts a flagged region above another {words.percent(one.auroc)} of the time, "
+                "where chance is 50 %"
+            )
+        if said:
+            lines.append(f"{called}: {'; '.join(said)}.")
+    if not lines:
+        return ["Fewer than two concepts are known and nothing is flagged: there is nothing to compare them by."]
+    vectors = found["embedding"]
+    if vectors.accuracy < max(2 / max(vectors.concepts, 1), 0.1):
         lines.append(
-            {
-                "number": number,
-                "name": _clusters.names[number],
-                "size": int(members.sum()),
-                "share": float(members.mean()),
-                "flagged": float(flagged[members].mean()),
-                "groups": len(np.unique(among[among >= 0])),
-                "persistence": _clusters.persistence(number),
-            }
+            "So what lies near a picture in other dives is hardly ever the same kind: pictures look more like their "
+            "own dive than like their kind, and neighbours from elsewhere name nothing here."
         )
-    columns = ["number", "name", "size", "share", "flagged", "groups", "persistence"]
-    return pd.DataFrame(lines, columns=columns)
+    if vectors.auroc < 0.5:
+        lines.append(
+            "Below 50 % means that flagged regions are far from the reference, yet no lonelier than reference regions "
+            "near them are among themselves: they lie where the reference is sparse too, and this factor would pass "
+            "them over."
+        )
+    return lines
 
 
 def sorting_sentences(sorting: Sorting) -> list[str]:

@@ -87,10 +87,12 @@ class SpaceFigures:
             groups, every concept counting the same (balanced), in [0, 1]; NaN without two concepts.
         auroc: How well the local outlier factor against the reference tells flagged regions from the others, in [0, 1];
             0.5 is chance, NaN without both.
+        concepts: Among how many concepts the first figure chooses: guessing is right for one in so many.
     """
 
     accuracy: float
     auroc: float
+    concepts: int
 
 
 def compare_spaces(
@@ -123,18 +125,20 @@ def compare_spaces(
     found = {}
     for name, points in (("embedding", unit_rows_of(embeddings, rows)), ("projection", projection[rows])):
         points = np.asarray(points, np.float64)
-        found[name] = SpaceFigures(
-            _knn_accuracy(points, concepts[rows], apart), _lof_auroc(points, reference[rows], flagged[rows])
-        )
+        accuracy, among = _knn_accuracy(points, concepts[rows], apart)
+        found[name] = SpaceFigures(accuracy, _lof_auroc(points, reference[rows], flagged[rows]), among)
     return found
 
 
-def _knn_accuracy(points: NDArray[np.float64], concepts: NDArray[np.integer], groups: NDArray[np.integer]) -> float:
+def _knn_accuracy(
+    points: NDArray[np.float64], concepts: NDArray[np.integer], groups: NDArray[np.integer]
+) -> tuple[float, int]:
+    """The balanced accuracy, and among how many concepts."""
     from sklearn.metrics import balanced_accuracy_score
 
     rows = np.flatnonzero(concepts >= 0)
     if len(np.unique(concepts[rows])) < 2:
-        return float("nan")
+        return float("nan"), 0
     place, known, apart = points[rows], concepts[rows], groups[rows]
     said = np.full(len(rows), -1)
     squares = (place**2).sum(axis=1)
@@ -150,11 +154,12 @@ def _knn_accuracy(points: NDArray[np.float64], concepts: NDArray[np.integer], gr
             if votes:
                 said[start + at] = min(votes, key=lambda code: (-votes[code], code))
     asked = said >= 0
-    if len(np.unique(known[asked])) < 2:
-        return float("nan")
+    among = len(np.unique(known[asked]))
+    if among < 2:
+        return float("nan"), 0
     real, given = known[asked], said[asked]
     given = np.where(np.isin(given, real), given, real.min())
-    return float(balanced_accuracy_score(real, given))
+    return float(balanced_accuracy_score(real, given)), among
 
 
 def _lof_auroc(points: NDArray[np.float64], reference: NDArray[np.bool_], flagged: NDArray[np.bool_]) -> float:

@@ -257,11 +257,5 @@ def _spaces(view: View) -> None:
         found = clustering.spaces(view.run)
         if found is None:
             return
-        for name, called in (("embedding", "By the vectors"), ("projection", "By the map alone")):
-            one = found[name]
-            right, above = words.percent(one.accuracy), words.percent(one.auroc)
-            parts.note(
-                f"{called}: the commonest concept of the 10 nearest labelled regions of other groups is right for "
-                f"{right} (every concept counting the same); the local outlier factor puts a flagged region above "
-                f"another {above} of the time, where chance is 50 %."
-            )
+        for sentence in clustering.space_sentences(found):
+            parts.note(sentence)

@@ -9,7 +9,7 @@ import streamlit as st
 from core.clusters.grouping import Tree
 from core.clusters.log import read_edits
 from core.clusters.naming import Trait
-from core.clusters.sorting import Sorting
+from core.clusters.sorting import Sorting, SpaceFigures, group_codes
 from core.settings import ClusterSettings
 from core.space.clusters import cluster
 from core.workspace import open_workspace
@@ -184,3 +184,31 @@ def test_a_composition_has_both_sides():
 )
 def test_the_note_on_what_clusters_sort_by(figures, words):
     assert words in " ".join(clustering.sorting_sentences(Sorting(*figures)))
+
+
+def test_low_figures_of_the_spaces_are_told_what_they_mean():
+    fine = SpaceFigures(0.8, 0.9, 22)
+    low = SpaceFigures(0.058, 0.44, 22)
+    text = " ".join(clustering.space_sentences({"embedding": low, "projection": fine}))
+    assert "right for 5.8 % (every concept counting the same; guessing among 22: 4.5 %)" in text
+    assert "hardly ever the same kind" in text
+    assert "Below 50 % means" in text
+    assert len(clustering.space_sentences({"embedding": fine, "projection": low})) == 2
+    none = SpaceFigures(float("nan"), float("nan"), 0)
+    assert clustering.space_sentences({"embedding": none, "projection": none}) == [
+        "Fewer than two concepts are known and nothing is flagged: there is nothing to compare them by."
+    ]
+
+
+def test_the_list_counts_what_each_cluster_holds(view):
+    clusters = clustering.clustered(view)
+    table = view.run.table
+    labels, groups = clusters.grouping.labels, group_codes(table)
+    listed = clustering.listed(clusters.key, clusters, view.run)
+    assert listed["number"].tolist() == list(clusters.numbers)
+    for line in listed.itertuples():
+        members = labels == line.number
+        assert line.size == members.sum()
+        assert line.share == pytest.approx(members.mean())
+        assert line.flagged == pytest.approx(table["flagged"][members].mean())
+        assert line.groups == len(set(groups[members].tolist()) - {-1})

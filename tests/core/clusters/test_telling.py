@@ -149,6 +149,7 @@ def test_two_spaces_are_compared_and_the_better_one_wins():
     found = compare_spaces(vectors, nonsense, np.where(flagged, -1, concepts), np.arange(120) % 7, reference, flagged)
     assert found["embedding"].accuracy == pytest.approx(1.0)
     assert found["projection"].accuracy < 0.7
+    assert found["embedding"].concepts == 3
     assert found["embedding"].auroc == pytest.approx(1.0)
     unknown = compare_spaces(vectors, nonsense, np.full(120, -1), np.full(120, -1), reference, np.zeros(120, bool))
     assert np.isnan(unknown["embedding"].accuracy)
