@@ -99,12 +99,14 @@ def _prepared(view: View, images: pd.DataFrame) -> tuple[str, ...]:
 
 def _sound(space: Workspace, arguments: dict[str, Any]) -> bool:
     """Whether a training can begin; what stands in its way is said here and not by a failed job."""
+    from core.embed.checking import check_own
     from core.learn.models import model_folder
     from core.learn.recipes import preset_settings
     from core.settings import EmbedSettings
 
     try:
         model_folder(space, arguments["name"])
+        check_own(arguments["embedder"])
         body = EmbedSettings(embedder=arguments["embedder"], steps=tuple(arguments["steps"]))
         preset_settings(arguments["preset"], tuple(arguments["datasets"]), body, short_side=arguments["short_side"])
     except CoreError as error:

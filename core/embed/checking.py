@@ -74,7 +74,7 @@ def check_own(name: str) -> None:
     if not kept.is_file() and not answers(url):
         raise ModelError(
             f"the weights of {name} are not on this machine, and {urlparse(url).hostname}, which has them, does not "
-            "answer; choose a weights file, or connect to the internet once"
+            "answer; connect to the internet once, take another network, or choose a file where one can be chosen"
         )
 
 
