@@ -184,25 +184,23 @@ def _found(walk: Walk, workspace: Path, said: dict[str, str]) -> None:
     counts = walk.page.locator(".st-key-card_verdict_counts").inner_text()
     walk.did(f"Review counts them on the merged pictures: {' '.join(counts.split())}")
     walk.whole("came-along")
-    walk.go("Browse")
+    walk.page.goto(walk.page.url.partition("/review")[0] + "/browse?run=2&set=target")  # what was judged, by a link
     driver.settle(walk.page, 60_000)
     cells = walk.page.locator(".gallery .cell")
     cells.first.wait_for(timeout=60_000)
-    told = 0
-    for place in range(2 * FRAMES):
+    for place in range(cells.count()):
         cells.nth(place).click()
         walk.page.locator(".viewer .picture").wait_for(timeout=60_000)
         driver.settle(walk.page, 60_000)
         line = walk.page.get_by_text(re.compile("came along when datasets were merged"))
-        if line.count():
-            told += 1
-            if told == 1:
-                walk.did(f"the image panel tells: {line.first.inner_text()}")
+        told = line.first.inner_text() if line.count() else ""
         walk.page.keyboard.press("Escape")
         walk.page.locator(".viewer .picture").wait_for(state="detached", timeout=60_000)
         driver.settle(walk.page, 60_000)
         if told:
-            break
+            walk.did(f"the image panel tells: {told}")
+            return
+    raise RuntimeError("no picture's panel tells of a decision that came along")
 
 
 RUNS: dict[str, Callable[[Walk, Path, Path], None]] = {"weights": weights, "merging": merging}

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from starlette.responses import PlainTextResponse, Response
 
 from core.errors import CoreError
+from dashboard.boundary import explain
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -100,7 +101,7 @@ SAFETY = {
 
 
 def guarded(handler: Handler) -> Handler:
-    """A route's handler behind `authorise`; a `CoreError` becomes one sentence."""
+    """A route's handler behind `authorise`; whatever goes wrong becomes one sentence, as on pages."""
 
     @wraps(handler)
     def answer(request: Request) -> Response:
@@ -110,5 +111,7 @@ def guarded(handler: Handler) -> Handler:
             return handler(request)
         except CoreError as error:
             return refusal(422, str(error))
+        except Exception as error:  # logged, with a number that the sentence names
+            return refusal(500, explain(error)[1])
 
     return answer

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from core.catalogue.schema import Image as ImageRow
 from dashboard import assets, report_routes, routes, state
-from dashboard.access import HostGuard, host_allowed
+from dashboard.access import HostGuard, guarded, host_allowed
 from dashboard.bodies import BODIES
 from dashboard.listings import LISTINGS
 from tests.dashboard.asgi import get
@@ -346,3 +347,18 @@ def test_a_report_is_shown_by_its_jobs_number_and_can_do_nothing(app, view):
         assert report_routes.address(folder / "000013-other.html") is None
     finally:
         shutil.rmtree(folder)
+
+
+def test_what_goes_wrong_on_our_side_is_a_sentence_and_a_line_of_the_log(caplog):
+    def broken(_request):
+        raise ZeroDivisionError("of /secret/place")
+
+    answer = get(Starlette(routes=[Route("/broken", guarded(broken))]), "/broken")
+    text = answer.body.decode()
+    assert answer.status == 500
+    assert answer.headers["cache-control"] == "no-store"
+    number = text.partition("report error ")[2].partition(":")[0]
+    assert text.startswith("Nothing was lost.")
+    assert "secret" not in text
+    assert number in caplog.text
+    assert "of /secret/place" in caplog.text
