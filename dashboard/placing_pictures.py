@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +82,13 @@ def told(taken: Taken) -> str:
 
 def take_in(view: View, sent: Sequence[Any]) -> Taken:
     """Place pictures on the open map, and keep them."""
+    weights = view.run.settings.embed.weights
+    if weights is not None and not Path(weights).is_file():
+        gone = (
+            f"The file of the network's weights, {Path(weights).name}, is not where it was when this run was made. Put "
+            "it back there to place pictures; what is placed already stays, and the map needs no weights."
+        )
+        return Taken(0, 0, (("none can be placed", gone),))
     refused: list[tuple[str, str]] = []
     taken: list[tuple[str, Upload]] = []
     vectors: list[np.ndarray] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -375,6 +377,14 @@ def test_where_the_network_is_gone_no_picture_is_placed_and_it_is_said(view):
     taken = placing_pictures.take_in(view, [Sent("one.png", drawn((9, 9, 9)))])
     assert taken.placed == 0
     assert "not those that run" in taken.refused[0][1]
+
+
+def test_where_the_weights_are_gone_it_is_said_by_their_name_alone(view, tmp_path, monkeypatch):
+    run = SimpleNamespace(settings=SimpleNamespace(embed=SimpleNamespace(weights=str(tmp_path / "gone.safetensors"))))
+    taken = placing_pictures.take_in(replace(view, run=run), [Sent("one.png", drawn((9, 9, 9)))])
+    assert taken.placed == 0
+    assert "weights, gone.safetensors, is not where it was" in taken.refused[0][1]
+    assert str(tmp_path) not in taken.refused[0][1]
 
 
 def test_the_map_is_measured_on_request(served):
