@@ -379,7 +379,7 @@ def test_where_the_network_is_gone_no_picture_is_placed_and_it_is_said(view):
     assert "not those that run" in taken.refused[0][1]
 
 
-def test_where_the_weights_are_gone_it_is_said_by_their_name_alone(view, tmp_path, monkeypatch):
+def test_where_the_weights_are_gone_it_is_said_by_their_name_alone(view, tmp_path):
     run = SimpleNamespace(settings=SimpleNamespace(embed=SimpleNamespace(weights=str(tmp_path / "gone.safetensors"))))
     taken = placing_pictures.take_in(replace(view, run=run), [Sent("one.png", drawn((9, 9, 9)))])
     assert taken.placed == 0
