@@ -108,9 +108,10 @@ def _value(key: str, field: str, choices: Choices) -> str:
             default="below",
             required=True,
             label_visibility="collapsed",
+            format_func=lambda op: "less than" if field == "depth_m" and op == "below" else op,
             key=f"{key}_{field}_op",
         )
-        number = st.number_input("Value", low, high, value=middle(low, high), key=f"{key}_{field}_value")
+        number = st.number_input("Value", low, high, value=middle(low, high), format="%.8g", key=f"{key}_{field}_value")
         return f"{field}{'<' if op == 'below' else '>='}{number:g}"
     if field in TIME:
         op = st.segmented_control(

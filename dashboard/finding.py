@@ -158,8 +158,8 @@ def browser(sought: Sought = SOURCES) -> Path | None:
             ):
                 chosen = place / name
         if not here.folders and not here.files:
-            quiet = sought.folders and not here.images
-            parts.note("This folder is empty." if quiet else f"No folder and no {sought.noun} in here.")
+            images = "no images, " if sought.folders and not here.images else ""
+            parts.note(f"There are {images}no folders and no {sought.noun}s in here.")
     if here.more:
         parts.note(f"The first {MOST} are listed.")
     if sought.folders:

@@ -53,15 +53,15 @@ def cancel(space: Workspace, job: JobInfo, key: str) -> None:
 
 def progress(job: JobInfo) -> None:
     """How far a job is, as a bar with rate and time left."""
+    now = datetime.now(UTC)
+    silence = " · nothing heard for a minute" if job.heard_at and now - job.heard_at > _SILENT else ""
     if not job.stage:
-        st.progress(0.0, text="It is just starting.")
+        st.progress(0.0, text=f"{'Stopping before it begins' if job.cancel_requested else 'Just starting'}{silence}")
         return
     share = job.done / job.total if job.total else 0.0
     counted = f": {words.count(job.done)} of {words.count(job.total)}" if job.total > 1 else ""
     pace = f" · {job.pace.rate:,.0f} a second" if job.pace.rate >= 1 and job.done < job.total else ""
     left = waiting.left(job.pace.seconds_left) if job.done < job.total else ""
-    now = datetime.now(UTC)
-    silence = " · nothing heard for a minute" if job.heard_at and now - job.heard_at > _SILENT else ""
     stopping = " · stopping at the next step" if job.cancel_requested else ""
     name = waiting.STAGES.get(job.stage, job.stage)
     st.progress(min(1.0, share), text=f"{name}{counted}{pace}{left}{silence}{stopping}")

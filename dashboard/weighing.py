@@ -253,6 +253,6 @@ def _checked(path: str, changed: int, size: int, embedder: str, short_side: int)
     )
     return _Found(
         f"{fit.file} fits {embedder}: every layer has its weights, and a picture becomes {fit.dimension:,} numbers. "
-        f"{head} {fit.size / 1e6:.1f} MB, SHA-256 {fit.sha256}.",
+        f"{head} {fit.size / 1e6:.1f} MB, SHA-256 {fit.sha256[:12]}….",
         True,
     )

@@ -1,4 +1,4 @@
-"""Conditions for people: ``depth_m<800`` is said as *depth below 800 m*."""
+"""Conditions for people: ``depth_m<800`` is said as *depth less than 800 m*."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _NAMES = {
     "ood_score": ("score", ""),
     "path": ("file name", ""),
 }
-_SIDES = {"=": "", "<": "below ", "<=": "at most ", ">": "above ", ">=": "at least "}
-_MOMENTS = {"=": "", "<": "before ", "<=": "up to ", ">": "after ", ">=": "from "}
+_SIDES = {"=": "{}", "<": "below {}", "<=": "at most {}", ">": "above {}", ">=": "at least {}"}
+_MOMENTS = {"=": "{}", "<": "before {}", "<=": "up to {}", ">": "after {}", ">=": "from {}"}
+_DEPTHS = {"=": "{}", "<": "less than {}", "<=": "at most {}", ">": "more than {}", ">=": "at least {}"}
+"""Below 800 m is deeper to whoever goes to sea, and less to whoever counts."""
 
 
 def in_words(conditions: Iterable[str], otherwise: str) -> str:
@@ -38,8 +40,8 @@ def _of(node: Node) -> str:
         return _refused(node.part)
     if isinstance(node, Compare):
         name, unit = _name(node.field)
-        sides = _MOMENTS if name == "date" else _SIDES
-        return f"{name} {sides[node.op]}{_value(node.value)}{unit}"
+        sides = {"date": _MOMENTS, "depth": _DEPTHS}.get(name, _SIDES)
+        return f"{name} {sides[node.op].format(_value(node.value) + unit)}"
     if isinstance(node, OneOf):
         name, unit = _name(node.field)
         return f"{name} {' or '.join(_value(value) + unit for value in node.values)}"

@@ -113,7 +113,7 @@ def read_facts(weights: Path | None = None) -> Facts:
         ModelError: the JSON is missing or not of this format.
     """
     path = facts_path(weights or WEIGHTS)
-    way = "reinstall the package" if weights is None else "if they are another network's, name it with --embedder"
+    way = "reinstall the package" if weights is None else "if they are another network's, choose that network"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT_VERSION:

@@ -44,7 +44,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ModelError: the file is missing, damaged, or holds anything that could run code.
     """
     if not path.is_file():
-        raise ModelError(f"there is no weights file at {path}; check the path given with --weights")
+        raise ModelError(f"there is no weights file at {path}; check the path")
     content: Any
     try:
         if path.suffix.lower() == ".safetensors":
@@ -62,7 +62,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # a damaged file can make either reader raise anything
         raise ModelError(
-            f"{path.name} cannot be read as weights ({type(error).__name__}); fetch the file again"
+            f"{path.name} cannot be read as weights: it is damaged, or another kind of file; fetch it again"
         ) from error
     tensors = dict(_flatten("", content))
     if not tensors:
@@ -152,7 +152,7 @@ def fit_weights(
         raise ModelError(
             f"{source}: {len(wanted) - len(unfit)} of {len(wanted)} tensors of the network's body fit "
             f"(the first that does not is {unfit[0]}); give the weights of this network, or choose the network that "
-            "they are of (--embedder)"
+            "they are of"
         )
     with torch.no_grad():
         for name in wanted:

@@ -79,6 +79,11 @@ def step_up(p_values: NDArray[np.floating[Any]], rate: float, *, dependent: bool
     return chosen
 
 
+def _promised(chosen: NDArray[np.bool_], percent: str) -> str:
+    many = int(chosen.sum())
+    return f"at most {percent} of the {many:,} in the list are expected to be false" if many else "none can be listed"
+
+
 def findings(
     p_values: NDArray[np.floating[Any]],
     groups: NDArray[np.integer[Any]],
@@ -108,22 +113,22 @@ def findings(
         chosen = np.zeros(len(p), bool)
         chosen[looked] = step_up(p[looked], rate, dependent=False)
         text = (
-            f"One region of each of {count} independent groups was drawn without looking at its score; in the list of "
-            f"{int(chosen.sum())}, at most {percent} are expected to be false (Benjamini-Hochberg)."
+            f"One region of each of {count:,} independent groups was drawn without looking at its score; "
+            f"{_promised(chosen, percent)} (Benjamini–Hochberg)."
         )
         smallest_needed, tested = rate, int(looked.sum())
     elif method == "benjamini-yekutieli":
         chosen, tested = step_up(p, rate, dependent=True), len(p)
         text = (
-            f"All {len(p)} regions of {count} groups were looked at; whatever they have in common, at most {percent} "
-            f"of the {int(chosen.sum())} in the list are expected to be false (Benjamini-Yekutieli)."
+            f"All {len(p):,} regions of {count:,} groups were looked at; whatever they have in common, "
+            f"{_promised(chosen, percent)} (Benjamini–Yekutieli)."
         )
         smallest_needed = rate / float((1.0 / np.arange(1, max(tested, 1) + 1)).sum())
     elif method == "nominal":
         step_up(p, rate, dependent=False)  # checks the values
         chosen, tested = p <= rate + 1e-12, len(p)
         text = (
-            f"The list of {int(chosen.sum())} holds every region with p ≤ {rate:g}. This is nominal: of regions with "
+            f"The list of {int(chosen.sum()):,} holds every region with p ≤ {rate:g}. This is nominal: of regions with "
             f"nothing new about {percent} would be in it too, so nothing is promised for the list as a whole."
         )
         smallest_needed = rate

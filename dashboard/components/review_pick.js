@@ -60,7 +60,8 @@ export class Picker {
   filter() {
     const typed = this.input.value.trim();
     this.found = this.matching(typed);
-    if (typed && !this.found.some((one) => one.name === typed)) this.found.push({ name: typed, fresh: true });
+    // Keys that were meant for the pictures are no name.
+    if (/\p{L}/u.test(typed) && !this.found.some((one) => one.name === typed)) this.found.push({ name: typed, fresh: true });
     this.active = 0;
     this.paint();
   }

@@ -243,7 +243,7 @@ def test_lists_say_what_they_promise(served, rule):
     app = chosen(opened("outliers"), "list_rule", rule)
     assert not app.exception
     assert ("This is nominal" in said(app)) == (rule == "nominal")
-    assert ("Benjamini-Hochberg" in said(app)) == (rule == "benjamini-hochberg")
+    assert ("Benjamini–Hochberg" in said(app)) == (rule == "benjamini-hochberg")
 
 
 def test_a_list_holds_the_strangest_first(view):

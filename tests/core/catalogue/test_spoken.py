@@ -13,7 +13,7 @@ from core.catalogue.spoken import in_words
     ("conditions", "words"),
     [
         ((), "every image"),
-        (("depth_m<800",), "depth below 800 m"),
+        (("depth_m<800",), "depth less than 800 m"),
         (("depth_m>=800", "camera!=skua-4k"), "depth at least 800 m and camera not skua-4k"),
         (("camera=16:9",), "camera 16:9"),
         (('concept="sea pen"',), "concept sea pen"),

@@ -221,7 +221,7 @@ def test_a_file_without_tensors(tmp_path):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(ModelError, match=r"no weights file at .*nowhere\.pth; check the path given with --weights"):
+    with pytest.raises(ModelError, match=r"no weights file at .*nowhere\.pth; check the path"):
         read_weights(tmp_path / "nowhere.pth")
 
 

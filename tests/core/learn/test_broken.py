@@ -69,7 +69,7 @@ def test_weights_that_do_not_fit_are_refused(spoiled, tmp_path, kind):
     write(path)
     words = ["train", "dives", "--name", "never", "--weights", str(path)]
     assert re.search(says, told([*words, "--embedder", "shufflenet_v2_x0_5"], spoiled, code=1)["error"])
-    assert "name it with --embedder" in told(words, spoiled, code=1)["error"]
+    assert "choose that network" in told(words, spoiled, code=1)["error"]
     assert not (spoiled / "models" / "never").exists()
 
 
