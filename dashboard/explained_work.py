@@ -7,11 +7,12 @@ from dashboard.explained import Entry
 WORK = (
     Entry(
         "Networks and weights",
-        "A run's network is the demonstration's own or any of torchvision's for classification. Its weights are what "
-        "it learned before: its own, shipped or fetched once from torchvision's hub, or a .safetensors or .pth file that "
-        "is chosen or sent on Runs. A file is opened before the run may start: every layer has to find its weights. It "
-        "is read as numbers alone and never run. A file without a head of classes serves as well; only maps of classes "
-        "need one. Runs and reports name the file. Maps of a run ask for the same weights again, so keep the file.",
+        "A run's network is the demonstration's own or any of torchvision's for classification. Its weights are "
+        "what it learned before: its own, shipped or fetched once from torchvision's hub, or a .safetensors or .pth "
+        "file that is chosen or sent on Runs. A file is opened before the run may start: every layer has to find "
+        "its weights. It is read as numbers alone and never run. A file without a head of classes serves as well; "
+        "only maps of classes need one. Runs and reports name the file. Maps of a run ask for the same weights "
+        "again, so keep the file.",
     ),
     Entry(
         "Preprocessing",

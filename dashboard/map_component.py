@@ -3,7 +3,7 @@
 The contract:
 - points travel as bodies of `dashboard.bodies`, each under its own key, so a new colour or selection sends one byte a
   point and no position;
-- what comes back is checked: a row of the run that was opened, or an area, never a list of points.
+- what comes back is checked: a row of the run that was opened, or all areas that are drawn, never a list of points.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _COMPONENT = st.components.v2.component(
     css=(Path(__file__).parent / "components" / "map.css").read_text(encoding="utf-8"),
     js=assets.LOADER,
 )
+_HEARD = "map_heard"
+"""In a session: when the browser sent the areas that were heard last, by its own clock."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def draw(
         "narrowed": scene.narrowed,
         "ringed": scene.ringed,
         "names": scene.names,
+        "heard": st.session_state.get(_HEARD, 0),
         "areas": [{"corners": area.corners, "adds": area.adds} for area in scene.areas],
         "offered": [name for name, there in known.items() if there],
         "items": scene.items,
@@ -118,7 +121,10 @@ def draw(
             on_open(row)
 
     def drawn() -> None:
-        areas = _areas(st.session_state[key].get("area"), tuple(scene.areas))
+        event = st.session_state[key].get("area")
+        areas, at = _areas(event), event.get("at") if isinstance(event, Mapping) else None
+        if isinstance(at, int):
+            st.session_state[_HEARD] = max(at, st.session_state.get(_HEARD, 0))
         if areas is not None:
             on_areas(areas)
 
@@ -141,17 +147,19 @@ def _row(event: Any, total: int) -> int | None:
     return row if isinstance(row, int) and not isinstance(row, bool) and 0 <= row < total else None
 
 
-def _areas(event: Any, before: tuple[Area, ...]) -> tuple[Area, ...] | None:
-    """The areas after what the browser did; ``None`` when it sent nothing of sense."""
-    if not isinstance(event, Mapping):
-        return None
-    if event.get("op") == "clear":
-        return ()
-    corners = event.get("corners")
-    if event.get("op") not in ("new", "add", "subtract") or not isinstance(corners, Sequence):
+def _areas(event: Any) -> tuple[Area, ...] | None:
+    """The areas that the browser shows now; ``None`` when it sent nothing of sense."""
+    shown = event.get("areas") if isinstance(event, Mapping) else None
+    if not isinstance(shown, list):
         return None
     try:
-        area = Area.from_numbers(corners, event["op"] != "subtract")
+        return tuple(_area(one) for one in shown[-MOST_AREAS:])
     except SelectionError:
         return None
-    return (area,) if event["op"] == "new" else (*before, area)[-MOST_AREAS:]
+
+
+def _area(one: Any) -> Area:
+    corners = one.get("corners") if isinstance(one, Mapping) else None
+    if not isinstance(corners, list) or not isinstance(one.get("adds"), bool):
+        raise SelectionError("an area is its corners, and whether it adds; draw it again")
+    return Area.from_numbers(corners, one["adds"])

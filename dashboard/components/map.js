@@ -29,6 +29,7 @@ class MapView {
     this.arrays = { positions: new Float32Array(), codes: new Uint8Array(), flags: new Uint8Array() };
     this.loaded = {};
     this.areas = [];
+    this.askedAt = 0; // when areas were last sent: until a page has heard of it, they stay as they were drawn
     this.drawing = [];
     this.step = 1;
     this.cards = new Cards(() => this.schedule());
@@ -82,7 +83,7 @@ class MapView {
     this.data = data;
     this.stage.setAttribute("aria-label", data.label);
     this.camera.bounds = data.bounds;
-    this.areas = data.areas;
+    if (data.heard >= this.askedAt) this.areas = data.areas;
     this.ringed = data.ringed;
     this.names = data.names;
     this.cards.reset({ items: data.items, sheet: data.sheet });
@@ -290,15 +291,21 @@ class MapView {
       .map(([x, y]) => this.camera.toData(x, y).map((value) => Number(value.toFixed(places))));
     if (corners.length < 3) return this.overlay();
     const area = { corners, adds: op !== "subtract" };
-    this.areas = op ? [...this.areas, area] : [area];
-    this.describe();
-    this.overlay();
-    this.component.setTriggerValue("area", { op: op || "new", corners: corners.flat() });
-    return undefined;
+    return this.choose(op ? [...this.areas, area] : [area]);
   }
 
   clear() {
-    if (this.areas.length) this.component.setTriggerValue("area", { op: "clear", corners: [] });
+    if (this.areas.length) this.choose([]);
+  }
+
+  // All areas are sent, not what changed: one drawn while the server still answers the last is not lost.
+  choose(areas) {
+    this.areas = areas;
+    this.askedAt = Math.max(Date.now(), this.askedAt + 1, this.data.heard + 1);
+    this.describe();
+    this.overlay();
+    const sent = areas.map(({ corners, adds }) => ({ corners: corners.flat(), adds }));
+    this.component.setTriggerValue("area", { at: this.askedAt, areas: sent });
   }
 
   // What lies at a place on the screen: a guest, a picture, else the nearest point within reach; null for nothing.

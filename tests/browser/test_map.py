@@ -98,6 +98,18 @@ def test_lasso_and_box_choose_what_the_server_counts_too(tried):
     expect(tried).not_to_have_url(re.compile("area="))
 
 
+def test_areas_drawn_while_the_server_answers_are_all_heard(tried):
+    tried.get_by_role("button", name="Draw a box").click()
+    tried.keyboard.down("Shift")
+    for left in (0.02, 0.35, 0.68):
+        drag(tried, [(left, 0.02), (left + 0.28, 0.5)])
+    tried.keyboard.up("Shift")
+    expect(tried).to_have_url(re.compile("(area=.*){3}"))
+    ready(tried)
+    told = said_by_python(tried)
+    until(tried, lambda: counted_by_browser(tried) == told, "the browser's count of all three areas")
+
+
 def test_facets_stand_beside_the_map_and_narrow_it(browsers, address):
     with browsers.page(size="small") as (page, log):
         page.goto(f"{address}/map")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.clusters import album
-from core.space.areas import Area
+from core.space.areas import MOST_AREAS, Area
 from core.workspace import open_workspace
 from dashboard import (
     colouring,
@@ -179,30 +179,33 @@ def test_bodies_are_kept_by_what_they_are_made_of_and_dropped_when_too_many():
 SQUARE = [0, 0, 1, 0, 1, 1]
 
 
+ADDED = {"corners": SQUARE, "adds": True}
+
+
 @pytest.mark.parametrize(
     ("event", "wanted"),
     [
-        ({"op": "new", "corners": SQUARE}, 1),
-        ({"op": "add", "corners": SQUARE}, 2),
-        ({"op": "subtract", "corners": SQUARE}, 2),
-        ({"op": "clear"}, 0),
-        ({"op": "new", "corners": SQUARE[:4]}, None),
-        ({"op": "new", "corners": ["<b>"] * 6}, None),
-        ({"op": "new", "corners": 5}, None),
-        ({"op": "new"}, None),
-        ({"op": "new", "corners": [float("nan")] * 6}, None),
-        ({"op": "drop table", "corners": SQUARE}, None),
+        ({"areas": [ADDED]}, [True]),
+        ({"areas": [ADDED, {"corners": SQUARE, "adds": False}]}, [True, False]),
+        ({"areas": []}, []),
+        ({"areas": [ADDED] * (MOST_AREAS + 3)}, [True] * MOST_AREAS),
+        ({"areas": [ADDED, {"corners": SQUARE[:4], "adds": True}]}, None),
+        ({"areas": [{"corners": ["<b>"] * 6, "adds": True}]}, None),
+        ({"areas": [{"corners": 5, "adds": True}]}, None),
+        ({"areas": [{"corners": [float("nan")] * 6, "adds": True}]}, None),
+        ({"areas": [{"corners": SQUARE, "adds": "drop table"}]}, None),
+        ({"areas": [{"adds": True}]}, None),
+        ({"areas": SQUARE}, None),
+        ({"areas": "all"}, None),
+        ({}, None),
         ("new", None),
         (None, None),
     ],
 )
-def test_the_browser_sends_an_area_or_nothing(event, wanted):
-    before = (Area(((5.0, 5.0), (6.0, 5.0), (6.0, 6.0))),)
-    areas = map_component._areas(event, before)
-    assert (areas if areas is None else len(areas)) == wanted
-    if wanted == 2:
-        assert areas[0] == before[0]
-        assert areas[1].adds == (event["op"] == "add")
+def test_the_browser_sends_areas_or_nothing(event, wanted):
+    areas = map_component._areas(event)
+    assert (areas if areas is None else [area.adds for area in areas]) == wanted
+    assert not areas or areas[0].corners == ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
 
 @pytest.mark.parametrize(
