@@ -30,7 +30,7 @@ PLOTLY = """export default async c => {
     { dragmode: "lasso", hovermode: "closest", margin: { l: 0, r: 0, t: 0, b: 0 } });
   place.on("plotly_selected", e => {
     const path = e?.lassoPoints; if (!path) return;
-    setTriggerValue("area", { op: "new", corners: path.x.flatMap((v, i) => [v, path.y[i]]) });
+    setTriggerValue("area", { areas: [{ corners: path.x.flatMap((v, i) => [v, path.y[i]]), adds: true }] });
   });
 }
 """
@@ -109,7 +109,7 @@ elif way == "plotly_js":
 
     def drawn() -> None:
         """The polygon that plotly gave."""
-        keep(map_component._areas(st.session_state["held"].get("area"), ()) or ())
+        keep(map_component._areas(st.session_state["held"].get("area")) or ())
 
     _PLOTLY(key="held", data=data, height=HEIGHT, on_area_change=drawn)
 else:
