@@ -38,7 +38,7 @@ lint: $(STAMP)
 	@$(BIN)/mypy
 
 test: lint
-	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST)
+	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
