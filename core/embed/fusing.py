@@ -10,7 +10,7 @@ The contract:
   processor, a network that cannot be traced, another answer), there is no faster form and the network itself runs;
 - gradients, other devices and other numbers are the network's own business, and so is a network whose weights have
   changed since it was traced: `Quick` answers ``None``;
-- threads may share one.
+- threads may share one, and run any network while another thread makes one.
 
 Source: `torch._inductor.fx_passes.mkldnn_fusion` and `torch._inductor.mkldnn_ir` (BSD-3), for operations and their
 arguments.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import operator
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,35 @@ _SIDE = 128
 _UNTRACEABLE = (RuntimeError, TypeError, ValueError, AttributeError, IndexError, KeyError, AssertionError)
 _ADDS: frozenset[Any] = frozenset({operator.add, torch.add})
 _NOTHING = (nn.Identity, nn.Dropout)
+_ONE_AT_A_TIME = threading.Lock()
+"""Two traces at once would each put back what the other put in the way of modules."""
+
+
+class _Tracer(fx.Tracer):
+    """Traces what its own thread runs: torch puts it in the way of every module of the process meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """A call of the network that is traced, or another thread's, which goes on as if nothing were traced."""
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """An attribute for whoever traces, or as it is for another thread."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
+def _traced(body: nn.Module) -> fx.GraphModule:
+    with _ONE_AT_A_TIME:
+        return fx.GraphModule(body, _Tracer().trace(body))
 
 
 @dataclass(frozen=True)
@@ -158,7 +188,7 @@ def fused(body: nn.Module) -> fx.GraphModule | None:
     try:
         with torch.no_grad():
             expected = body(example)  # first, for a network of squares of another size says no here
-            traced = _fused(fx.symbolic_trace(body), example)
+            traced = _fused(_traced(body), example)
             found = traced(example)
     except _UNTRACEABLE:
         return None

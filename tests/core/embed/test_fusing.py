@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from core.embed.anatomy import dissect
 from core.embed.fusing import _ADDS, Quick, _Convolution, fused
@@ -163,3 +164,40 @@ def test_too_large_to_be_kept_twice(monkeypatch):
     monkeypatch.setattr("core.embed.fusing.KEPT_BYTES", 8)
     with torch.no_grad():
         assert tiny().quick(IMAGES) is None
+
+
+class _Waiting(nn.Module):
+    """Stands still while it is traced, until somebody lets it go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.reached, self.goes_on = threading.Event(), threading.Event()
+
+    def forward(self, images: Tensor) -> Tensor:
+        if isinstance(images, fx.Proxy):
+            self.reached.set()
+            assert self.goes_on.wait(60)
+        return self.conv(images)
+
+
+def test_other_threads_run_networks_while_one_is_traced():
+    body, other = _Waiting().eval(), nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    images, numbers, plain = torch.rand(1, 3, 8, 8), torch.rand(2, 3), nn.Module.__call__
+    with torch.no_grad():
+        expected = body.conv(images), other(numbers)
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.submit(fused, body)
+        try:
+            assert body.reached.wait(60)
+            second = pool.submit(fused, nn.Sequential(nn.Conv2d(3, 4, 3)).eval())  # waits for its turn
+            with torch.no_grad():
+                found = body.conv(images), other(numbers)
+        finally:
+            body.goes_on.set()
+        assert made.result(60) is not None
+        assert second.result(60) is not None
+    for one, wanted in zip(found, expected, strict=True):
+        assert type(one) is Tensor
+        torch.testing.assert_close(one, wanted, rtol=0, atol=0)
+    assert nn.Module.__call__ is plain  # nothing is left in the way
